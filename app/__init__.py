@@ -1,0 +1,1 @@
+"""What people and programs touch: settings, command line, HTTP, search."""

@@ -1,0 +1,1 @@
+"""Discover, read and chunk documents."""

@@ -1,0 +1,1 @@
+"""Models: specs, download, tokenising, batching, runtimes."""

@@ -1,0 +1,1 @@
+"""Index folders: the only writer that sees both embedder and store."""

@@ -1,0 +1,1 @@
+"""The collection on disk: catalog, vectors, lexical index, the one writer."""
