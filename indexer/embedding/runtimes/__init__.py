@@ -1,1 +1,1 @@
-"""Ways of running a model; imported only when chosen."""
+"""Ways of running a model: the contract in `base`, one file per way, imported only when chosen."""

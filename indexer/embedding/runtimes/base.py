@@ -1,0 +1,96 @@
+"""The contract of every way to run a model: token ids in, pooled vectors out.
+
+A runtime is imported only when chosen (`embedder.open_embedder`). It must give the same vector for
+the same ids
+whatever else is in the batch (up to rounding), and it survives running out of memory by halving
+the batch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from indexer.errors import PlacementError
+from indexer.types import Placement, Precision, Vectors
+
+TokenBatch = Sequence[Sequence[int]]  # ids of each text, special tokens included, unpadded
+
+
+class Runtime(ABC):
+    """A loaded model. Not thread-safe: `Embedder` holds a lock around it."""
+
+    placement: Placement
+    precision: Precision
+    hidden_size: int
+    max_batch_tokens: int  # padded tokens that fit in one batch; shrinks when memory runs out
+
+    @abstractmethod
+    def forward(self, batch: TokenBatch) -> Vectors:
+        """Pooled, unnormalised vectors of a non-empty batch.
+
+        float32, shape (n, hidden_size), input order.
+
+        Raises whatever the backend raises when memory runs out; `is_out_of_memory` must recognise
+        it.
+        """
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether a smaller batch could succeed where this error was raised."""
+        return isinstance(error, MemoryError)
+
+    def release_memory(self) -> None:
+        """Give cached memory back after a failed batch."""
+        return
+
+    def forward_fp32(self, batch: TokenBatch) -> Vectors | None:
+        """`forward` in fp32, for texts whose vectors came out non-finite; None: fp32 already."""
+        del batch
+        return None
+
+    def close(self) -> None:
+        """Free the model. The runtime cannot be used afterwards."""
+        return
+
+    def embed_tokens(self, batch: TokenBatch) -> Vectors:
+        """Pooled, unnormalised vectors: float32, shape (n, hidden_size), input order. May hold NaN.
+
+        Out of memory halves the batch, lowers `max_batch_tokens` for the batches to come, and goes
+        on.
+        A sequence without tokens gives a zero vector, as sentence-transformers does.
+
+        Raises:
+            PlacementError: a single text does not fit in memory.
+        """
+        vectors = np.zeros((len(batch), self.hidden_size), dtype=np.float32)
+        pending = [[i for i, ids in enumerate(batch) if ids]]
+        while pending:
+            indices = pending.pop()
+            if not indices:
+                continue
+            answer = self._try_forward([batch[i] for i in indices])
+            if answer is None:
+                half = len(indices) // 2
+                pending += [indices[half:], indices[:half]]
+            else:
+                vectors[indices] = answer
+        return vectors
+
+    def _try_forward(self, batch: TokenBatch) -> Vectors | None:
+        """The vectors, or None when memory ran out on a batch that can be halved."""
+        try:
+            return self.forward(batch)
+        except Exception as error:
+            if not self.is_out_of_memory(error):
+                raise
+            longest = max(len(ids) for ids in batch)
+            if len(batch) == 1:
+                raise PlacementError(
+                    f"Out of memory embedding one text of {longest} tokens on {self.placement} in "
+                    f"{self.precision}. Free memory, choose shorter chunks, or run the model "
+                    "elsewhere."
+                ) from error
+        # Outside the except clause: the traceback keeps the failed batch's tensors alive.
+        self.release_memory()
+        self.max_batch_tokens = max(1, min(self.max_batch_tokens, longest * len(batch) // 2))
+        return None

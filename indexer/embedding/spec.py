@@ -1,0 +1,142 @@
+"""What a sentence-transformers folder says about its model: pooling, prompts, limits, weights.
+
+A folder that does not say how to pool, or asks for a step this program does not do, is refused:
+guessing gives vectors
+that look right and rank wrong (mean pooling on a last-token model: 0 % recall).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.embedding import model_folder
+from indexer.embedding.file_hashes import sha256_of
+from indexer.embedding.models import ModelRef
+from indexer.errors import ModelError, UsageError
+from indexer.types import Contract, Pooling
+
+QWEN3_EOS = 151643  # <|endoftext|>, also the padding token; not <|im_end|> (151645)
+_SMALLEST_MRL = 32  # the least dimension Qwen3-Embedding was trained for
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model folder, read and checked. Plain values only: cheap to send to a worker process."""
+
+    model: str  # hub id, or the folder's name
+    revision: str | None
+    folder: Path
+    transformer_folder: Path  # holds config.json, tokenizer.json and the weights
+    architecture: str  # model_type of config.json
+    pooling: Pooling
+    hidden_size: int
+    max_tokens: int  # special tokens included
+    query_prompt: str
+    document_prompt: str
+    eos_token_id: int | None  # must end every text; None: the tokenizer's own rule
+    lower_case: bool  # sentence_bert_config.json asks for lower-cased input
+    weights_sha256: str  # sha256 over the sorted hex sha256s of the weight files
+    weights_bytes: int
+
+    def check_dimension(self, dimension: int | None) -> int:
+        """The dimension to use; None means the model's own.
+
+        Raises:
+            UsageError: the model cannot give that many values.
+        """
+        if dimension is None:
+            return self.hidden_size
+        least = _SMALLEST_MRL if self.architecture == "qwen3" else 1
+        least = min(least, self.hidden_size)
+        if not least <= dimension <= self.hidden_size:
+            raise UsageError(
+                f"Dimension {dimension}: {self.model} gives {least} to {self.hidden_size}. Choose "
+                "one in that range."
+            )
+        return dimension
+
+    def contract(self, chunker: str, dimension: int | None = None) -> Contract:
+        """The contract of vectors made with this model.
+
+        Args:
+            chunker: version and budget of the chunker, e.g. "1/512".
+            dimension: values kept of each vector; None for all.
+        """
+        return Contract(
+            model=self.model,
+            revision=self.revision,
+            weights_sha256=self.weights_sha256,
+            pooling=self.pooling,
+            query_prompt=self.query_prompt,
+            document_prompt=self.document_prompt,
+            eos_token_id=self.eos_token_id,
+            dimension=self.check_dimension(dimension),
+            normalised=True,
+            max_tokens=self.max_tokens,
+            chunker=chunker,
+        )
+
+
+def load_spec(
+    folder: Path, ref: ModelRef | None = None, cache_folder: Path | None = None
+) -> ModelSpec:
+    """Read and check a model folder in the sentence-transformers layout.
+
+    Args:
+        folder: holds modules.json, e.g. what `hub.fetch` returned.
+        ref: where the folder came from; None takes id and revision from the record beside the
+            model, or the folder's name.
+        cache_folder: where file hashes are remembered; None hashes the weights on every call.
+
+    Raises:
+        ModelError: a file is missing or unreadable, pooling is not declared, or a module is not
+            supported.
+    """
+    modules = model_folder.read_modules(folder)
+    transformer = modules.transformer
+    config = model_folder.read_json(transformer / "config.json")
+    architecture = model_folder.architecture_of(config, transformer)
+    pooling, width = model_folder.read_pooling(modules)
+    prompts = model_folder.read_prompts(modules)
+    limits = model_folder.read_limits(transformer, config, architecture)
+    weights = model_folder.weight_files(transformer)
+    model, revision = _identity(folder, ref)
+    is_qwen3 = architecture == "qwen3" and pooling is Pooling.LAST_TOKEN
+    return ModelSpec(
+        model=model,
+        revision=revision,
+        folder=folder.absolute(),
+        transformer_folder=transformer.absolute(),
+        architecture=architecture,
+        pooling=pooling,
+        hidden_size=width,
+        max_tokens=limits.max_tokens,
+        query_prompt=prompts.query,
+        document_prompt=prompts.document,
+        eos_token_id=QWEN3_EOS if is_qwen3 else None,
+        lower_case=limits.lower_case,
+        weights_sha256=weights_hash(weights, cache_folder),
+        weights_bytes=sum(path.stat().st_size for path in weights),
+    )
+
+
+def weights_hash(files: list[Path], cache_folder: Path | None) -> str:
+    """Hex sha256 over the sorted sha256s of the files, so their names do not matter."""
+    hashes = sorted(sha256_of(path, cache_folder) for path in files)
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _identity(folder: Path, ref: ModelRef | None) -> tuple[str, str | None]:
+    """(model, revision) for the contract. The record of what was fetched beats the request."""
+    record = folder / model_folder.RECORD_NAME
+    if record.is_file():
+        values = model_folder.read_json(record)
+        if not isinstance(values.get("model"), str):
+            raise ModelError(
+                f"{record}: names no model. Delete the folder and fetch the model again."
+            )
+        revision = values.get("revision")
+        return values["model"], revision if isinstance(revision, str) else None
+    if ref is not None:
+        return ref.model, ref.revision
+    return folder.resolve().name, None

@@ -1,0 +1,90 @@
+"""Model folders for the embedding tests: a tiny Qwen3 made here, and the bundled MiniLM."""
+
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from indexer.embedding.embedder import Embedder, open_embedder
+from indexer.embedding.models import resolve
+from indexer.embedding.spec import load_spec
+from indexer.types import Placement
+
+
+def _tiny_maker() -> ModuleType:
+    """tests/make_tiny_qwen3.py as a module: no test folder is on sys.path."""
+    name = "tests_make_tiny_qwen3"
+    if name not in sys.modules:
+        path = Path(__file__).parents[2] / "make_tiny_qwen3.py"
+        found = importlib.util.spec_from_file_location(name, path)
+        assert found is not None
+        assert found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        sys.modules[name] = module
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def maker() -> ModuleType:
+    return _tiny_maker()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = _tiny_maker().make_tiny_qwen3(tmp_path_factory.mktemp("models") / "tiny-qwen3")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def minilm_folder() -> Path:
+    folder = resolve("minilm").folder
+    assert folder is not None
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_folder: Path) -> Embedder:
+    return open_embedder(load_spec(tiny_folder), Placement.CPU)
+
+
+@pytest.fixture(scope="session")
+def minilm(minilm_folder: Path) -> Embedder:
+    return open_embedder(load_spec(minilm_folder, resolve("minilm")), Placement.CPU)
+
+
+@pytest.fixture(params=["tiny", "minilm"])
+def model_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def embedder(model_name: str, request: pytest.FixtureRequest) -> Embedder:
+    """Each model in turn."""
+    found = request.getfixturevalue(model_name)
+    assert isinstance(found, Embedder)
+    return found
+
+
+@pytest.fixture
+def changed(tmp_path: Path, tiny_folder: Path) -> Callable[..., Path]:
+    """A copy of the tiny folder with files replaced ({path: JSON value}) or removed (None)."""
+
+    def change(files: dict[str, Any]) -> Path:
+        folder = tmp_path / "changed"
+        shutil.copytree(tiny_folder, folder, dirs_exist_ok=True)
+        for name, value in files.items():
+            if value is None:
+                (folder / name).unlink()
+            else:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_text(json.dumps(value), encoding="utf-8")
+        return folder
+
+    return change
