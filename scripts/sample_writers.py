@@ -189,8 +189,8 @@ def epub(lines: list[Line]) -> bytes:
     entries["OEBPS/book.opf"] = _opf(title, names)
     entries["META-INF/container.xml"] = (
         '<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
-        '<rootfiles><rootfile full-path="OEBPS/book.opf" media-type="application/oebps-package+xml"/>'
-        "</rootfiles></container>"
+        '<rootfiles><rootfile full-path="OEBPS/book.opf" '
+        'media-type="application/oebps-package+xml"/></rootfiles></container>'
     )
     return _archive("application/epub+zip", entries)
 
@@ -262,7 +262,7 @@ def _pdf_page(lines: list[Line]) -> bytes:
     for line in lines:
         size = sizes.get(line.kind, 11)
         parts.append(f"/F {size} Tf {size * 1.4:.1f} TL")
-        for piece in textwrap.wrap(line.text, 990 // size):
+        for piece in textwrap.wrap(line.text, 990 // size, break_on_hyphens=False):
             parts.append(f"({_pdf_text(piece)}) Tj T*")
         parts.append("T*")
     return "\n".join([*parts, "ET"]).encode("ascii")
