@@ -1,0 +1,237 @@
+"""A collection for reading: any number of threads and processes, also while a writer works."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, Engine
+
+from indexer.errors import NotFoundError, StoreError
+from indexer.storage import catalog
+from indexer.storage.catalog import Head
+from indexer.storage.commit import CATALOG
+from indexer.storage.documents import DocumentSummary, StoredDocument
+from indexer.storage.engine import open_reader_engine, store_errors
+from indexer.storage.lexical import FOLDER as LEXICAL_FOLDER
+from indexer.storage.lexical import MANIFEST as LEXICAL_MANIFEST
+from indexer.storage.lexical_reader import LexicalSnapshot, open_snapshot
+from indexer.storage.migrate import check_revision
+from indexer.storage.shared_vectors import SharedVectors
+from indexer.storage.snapshot import Snapshot
+from indexer.storage.tables import REVISIONS
+from indexer.storage.vectors import FILE as VECTORS_FILE
+from indexer.types import Contract, ScoredChunk, StoredChunk
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """What a collection holds and how much room it takes."""
+
+    files: int
+    documents: int
+    chunks: int
+    vectors: int
+    generation: int
+    contract: Contract
+    roots: tuple[bytes, ...]
+    created: str  # ISO 8601, UTC
+    catalog_bytes: int  # write-ahead log included
+    vectors_bytes: int
+    lexical_bytes: int
+
+
+class Collection:
+    """A reader. Safe to share between threads; each call is answered from one generation."""
+
+    def __init__(self, folder: Path, engine: Engine, head: Head) -> None:
+        """Use `Collection.open`."""
+        self._folder = folder
+        self._engine = engine
+        self._head = head
+        self._vectors = SharedVectors(folder)
+        self._lexical = _SharedLexical(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open without reading any vectors; they are loaded by the first `dense`.
+
+        Raises:
+            NotFoundError: there is no collection in the folder.
+            TooNewError: a newer semsearch wrote it.
+            CorruptError: the catalog is damaged.
+        """
+        path = folder / CATALOG
+        if not path.is_file():
+            raise _not_found(folder)
+        with store_errors(folder):
+            engine = open_reader_engine(path)
+            try:
+                with engine.begin() as connection:
+                    revision = check_revision(connection, folder)
+                    if revision is None:
+                        raise _not_found(folder)
+                    if revision != REVISIONS[-1]:
+                        raise StoreError(
+                            f"{folder}: its schema {revision} is older than this semsearch. "
+                            "Run `semsearch index` once to upgrade it."
+                        )
+                    head = catalog.head(connection)
+            except BaseException:
+                engine.dispose()
+                raise
+            return cls(folder, engine, head)
+        raise AssertionError("unreachable: store_errors lets nothing pass silently")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @property
+    def contract(self) -> Contract:
+        """What the vectors mean, as of the last call."""
+        return self._head.contract
+
+    @property
+    def generation(self) -> int:
+        """The generation of the last call."""
+        return self._head.generation
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Several calls on one generation; keep it for one request, as it holds a connection."""
+        with store_errors(self._folder), self._engine.begin() as connection:
+            head = catalog.head(connection)
+            self._head = head
+            yield Snapshot(connection, head, self._vectors, self._lexical)
+
+    def refresh(self) -> bool:
+        """Look for commits of other processes and load them now rather than at the next call.
+
+        Returns:
+            True when the generation changed since the last call.
+        """
+        before = (self._head.uuid, self._head.generation)
+        with self.snapshot() as now:
+            changed = (now.head.uuid, now.head.generation) != before
+            if self._vectors.is_loaded:
+                with self._vectors.at(now.connection, now.head):
+                    pass
+            if self._lexical.is_loaded:
+                self._lexical.at(now.head)
+        return changed
+
+    def dense(self, vector: npt.NDArray[np.float32], k: int) -> list[ScoredChunk]:
+        """See `Snapshot.dense`."""
+        with self.snapshot() as now:
+            return now.dense(vector, k)
+
+    def lexical(self, query: str, k: int) -> list[ScoredChunk]:
+        """See `Snapshot.lexical`."""
+        with self.snapshot() as now:
+            return now.lexical(query, k)
+
+    def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
+        """See `Snapshot.chunks`."""
+        with self.snapshot() as now:
+            return now.chunks(ids)
+
+    def document(self, document_id: int) -> StoredDocument:
+        """See `Snapshot.document`."""
+        with self.snapshot() as now:
+            return now.document(document_id)
+
+    def documents(
+        self, under: bytes | None = None, after: int = 0, limit: int = 100
+    ) -> list[DocumentSummary]:
+        """See `Snapshot.documents`."""
+        with self.snapshot() as now:
+            return now.documents(under, after, limit)
+
+    def status(self) -> CollectionStatus:
+        """Counts, contract, roots and sizes."""
+        with self.snapshot() as now:
+            rows = catalog.counts(now.connection)
+            return CollectionStatus(
+                files=rows["files"],
+                documents=rows["documents"],
+                chunks=rows["chunks"],
+                vectors=rows["embeddings"],
+                generation=now.head.generation,
+                contract=now.head.contract,
+                roots=catalog.roots(now.connection),
+                created=now.head.created,
+                catalog_bytes=sum(_size(self._folder / f"{CATALOG}{end}") for end in ("", "-wal")),
+                vectors_bytes=_size(self._folder / VECTORS_FILE),
+                lexical_bytes=_size(self._folder / LEXICAL_FOLDER),
+            )
+
+
+class _SharedLexical:
+    """The newest lexical copy, opened once for all threads; an opened one never changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._seen: tuple[str, object] | None = None
+        self._snapshot: LexicalSnapshot | None = None
+        self._languages: tuple[tuple[str, int], frozenset[str]] | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._snapshot is not None
+
+    def at(self, head: Head) -> LexicalSnapshot | None:
+        with self._lock:
+            seen = (head.uuid, _identity(self._folder / LEXICAL_MANIFEST))
+            if seen != self._seen:
+                self._snapshot = open_snapshot(self._folder, head)
+                self._seen = seen
+            return self._snapshot
+
+    def languages(self, connection: Connection, head: Head) -> frozenset[str]:
+        key = (head.uuid, head.generation)
+        known = self._languages
+        if known is None or known[0] != key:
+            known = (key, catalog.languages(connection))
+            self._languages = known
+        return known[1]
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def _not_found(folder: Path) -> NotFoundError:
+    return NotFoundError(f"{folder}: no collection here. Make one with: semsearch index <folder>")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of the files in a folder; 0 when missing."""
+    try:
+        if not path.is_dir():
+            return path.stat().st_size
+        return sum(entry.stat().st_size for entry in os.scandir(path) if entry.is_file())
+    except OSError:
+        return 0

@@ -1,0 +1,226 @@
+"""The one writer of a collection: each commit is one catalog transaction; the two copies follow."""
+
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from indexer.errors import ContractError
+from indexer.storage import catalog
+from indexer.storage.apply import apply_changes
+from indexer.storage.catalog import Head
+from indexer.storage.encoding import encode_contract
+from indexer.storage.engine import open_writer_engine, store_errors
+from indexer.storage.lexical import LexicalWriter
+from indexer.storage.lock import WriterLock
+from indexer.storage.manifest import remove_leftovers
+from indexer.storage.migrate import migrate
+from indexer.storage.tables import (
+    ChunkRow,
+    CollectionRow,
+    DocumentRow,
+    EmbeddingRow,
+    FileRow,
+    RemovalRow,
+    RootRow,
+)
+from indexer.storage.vectors import disown_if_ahead, sync_vectors
+from indexer.types import Changes, Contract, FileStamp
+
+CATALOG, LOCK = "catalog.sqlite3", "lock"
+LEXICAL_LAG_S = 1.0  # a server sees new text within this time during a long run
+KEPT_REMOVALS = 1_000  # generations a reader may be behind before it compares all ids instead
+
+
+class Writer:
+    """Writes a collection while holding its lock. Not for use by several threads at once."""
+
+    def __init__(self, folder: Path, engine: Engine, lock: WriterLock, contract: Contract) -> None:
+        """Use `Writer.open`."""
+        self._folder = folder
+        self._engine = engine
+        self._lock = lock
+        self._contract = contract
+        self._lexical = LexicalWriter(folder)
+        self._lexical_at = time.monotonic()
+
+    @classmethod
+    def open(cls, folder: Path, contract: Contract, *, reembed: bool = False) -> Self:
+        """Take the lock; create the collection or bring its schema up to date.
+
+        Args:
+            folder: the collection's; made if missing.
+            contract: what the vectors to come mean.
+            reembed: under another contract, empty the collection (roots stay) instead of refusing.
+
+        Raises:
+            LockedError: another writer holds it.
+            ContractError: the collection has another contract and `reembed` is false.
+            TooNewError: a newer semsearch wrote it.
+            CorruptError: the catalog is damaged.
+        """
+        with ExitStack() as undo, store_errors(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = WriterLock(folder / LOCK)
+            undo.callback(lock.release)
+            remove_leftovers(folder)
+            engine = open_writer_engine(folder / CATALOG)
+            undo.callback(engine.dispose)
+            with engine.begin() as connection:
+                migrate(connection, folder)
+                head = _claim(connection, folder, contract, reembed)
+            disown_if_ahead(folder, head)
+            undo.pop_all()
+            return cls(folder, engine, lock, contract)
+        raise AssertionError("unreachable: store_errors lets nothing pass silently")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def contract(self) -> Contract:
+        """What the stored vectors mean."""
+        return self._contract
+
+    def close(self) -> None:
+        """Fold the log into the catalog and let the next writer in. Does not `sync`."""
+        self._engine.dispose()  # the last connection to close checkpoints the log
+        self._lock.release()
+
+    def known_files(self, under: bytes | None = None) -> dict[bytes, FileStamp]:
+        """{path: stamp} of all files, or of those at or inside `under`."""
+        with self._reading() as connection:
+            return catalog.known_files(connection, under)
+
+    def known_keys(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Those of the keys whose vector is stored."""
+        with self._reading() as connection:
+            return set(catalog.embedding_ids(connection, keys))
+
+    def commit(self, changes: Changes) -> int:
+        """Make the changes durable, all or none; returns the generation they are in.
+
+        Order: removed, moved, touched, files; a vector that is already stored is not stored again.
+            Readers see
+        them at once; their lexical entries follow within `LEXICAL_LAG_S` while commits keep coming.
+
+        Raises:
+            StoreError: changes that do not fit together or the contract (nothing was written), or a
+                full disk.
+        """
+        with store_errors(self._folder):
+            with self._engine.begin() as connection:
+                generation = apply_changes(connection, catalog.head(connection), changes)
+            if time.monotonic() - self._lexical_at >= LEXICAL_LAG_S:
+                self._sync_lexical()
+        return generation
+
+    def remove(self, under: bytes) -> int:
+        """Take a file, or all files inside a folder, out of the collection; returns how many."""
+        paths = tuple(self.known_files(under))
+        if paths:
+            self.commit(Changes(removed=paths))
+        return len(paths)
+
+    def sync(self) -> None:
+        """Bring both copies to the catalog's generation, and drop removals nobody needs.
+
+        Raises:
+            StoreError: a copy cannot be written; the old one and the catalog are untouched.
+        """
+        with store_errors(self._folder):
+            self._sync_lexical()
+            with self._reading() as connection:
+                head = catalog.head(connection)
+                sync_vectors(self._folder, connection, head)
+            limit = head.generation - KEPT_REMOVALS
+            if limit > head.removals_from:
+                with self._engine.begin() as connection:
+                    connection.execute(delete(RemovalRow).where(RemovalRow.generation <= limit))
+                    connection.execute(update(CollectionRow).values(removals_from=limit))
+
+    def add_root(self, path: bytes) -> None:
+        """Remember a path the user asked to index (os.fsencode of the absolute path)."""
+        with store_errors(self._folder), self._engine.begin() as connection:
+            if path not in catalog.roots(connection):
+                connection.execute(insert(RootRow).values(path=path))
+
+    def remove_root(self, path: bytes) -> None:
+        """Forget a root; its files stay until removed."""
+        with store_errors(self._folder), self._engine.begin() as connection:
+            connection.execute(delete(RootRow).where(RootRow.path == path))
+
+    def roots(self) -> tuple[bytes, ...]:
+        """Recorded roots, sorted."""
+        with self._reading() as connection:
+            return catalog.roots(connection)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with store_errors(self._folder), self._engine.begin() as connection:
+            yield connection
+
+    def _sync_lexical(self) -> None:
+        with self._reading() as connection:
+            self._lexical.catch_up(connection, catalog.head(connection))
+        self._lexical_at = time.monotonic()
+
+
+def _claim(connection: Connection, folder: Path, contract: Contract, reembed: bool) -> Head:
+    """The collection's row, made if new, emptied if it is to be embedded anew."""
+    if connection.scalar(select(CollectionRow.id)) is None:
+        row = {"id": 1, "generation": 0, "removals_from": 0, "uuid": uuid.uuid4().hex}
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        text = encode_contract(contract)
+        connection.execute(insert(CollectionRow).values(**row, contract=text, created=created))
+        return catalog.head(connection)
+    head = catalog.head(connection)
+    differences = head.contract.differences(contract)
+    if differences and not reembed:
+        raise _contract_error(folder, head.contract, contract)
+    if differences:
+        _empty(connection, head, contract)
+    return catalog.head(connection)
+
+
+def _contract_error(folder: Path, stored: Contract, asked: Contract) -> ContractError:
+    lines = [
+        f"  {name}: {old!r} in the collection, {new!r} asked for"
+        for name, (old, new) in stored.differences(asked).items()
+    ]
+    return ContractError(
+        f"{folder}: embedded under another contract ({stored.fingerprint[:12]} there, "
+        f"{asked.fingerprint[:12]} asked for); its vectors cannot be compared.\n"
+        + "\n".join(lines)
+        + "\nUse the collection's model and settings, or embed everything again: "
+        "semsearch index --reembed"
+    )
+
+
+def _empty(connection: Connection, head: Head, contract: Contract) -> None:
+    """Drop all content; ids go on counting, and the new uuid disowns copies of the old content."""
+    for table in (ChunkRow, EmbeddingRow, DocumentRow, FileRow, RemovalRow):
+        connection.execute(delete(table))
+    generation = head.generation + 1
+    connection.execute(
+        update(CollectionRow).values(
+            uuid=uuid.uuid4().hex,
+            contract=encode_contract(contract),
+            generation=generation,
+            removals_from=generation,
+        )
+    )

@@ -1,0 +1,128 @@
+"""Documents as the catalog holds them; the text is put together from the chunks."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from indexer.storage.catalog import beneath
+from indexer.storage.encoding import decode_heading
+from indexer.storage.tables import ChunkRow, DocumentRow, FileRow
+from indexer.types import Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSummary:
+    """A line of a listing."""
+
+    id: int
+    path: bytes
+    member: str
+    title: str
+    format: str
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk inside its document, by offsets into the document's text."""
+
+    id: int
+    ordinal: int
+    start: int
+    end: int
+    start_line: int
+    end_line: int
+    heading: tuple[str, ...]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document with its whole text."""
+
+    id: int
+    path: bytes
+    member: str
+    title: str
+    format: str
+    metadata: Metadata
+    text: str
+    chunks: tuple[Passage, ...]
+
+
+def read_document(connection: Connection, document_id: int) -> StoredDocument | None:
+    """The document, or None."""
+    query = (
+        select(
+            FileRow.path,
+            DocumentRow.member,
+            DocumentRow.title,
+            DocumentRow.format,
+            DocumentRow.metadata_json,
+        )
+        .join(FileRow, FileRow.id == DocumentRow.file_id)
+        .where(DocumentRow.id == document_id)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    columns = (ChunkRow.start, ChunkRow.text, ChunkRow.id, ChunkRow.ordinal, ChunkRow.end)
+    more = (ChunkRow.start_line, ChunkRow.end_line, ChunkRow.heading, ChunkRow.place)
+    chunk_query = select(*columns, *more).where(ChunkRow.document_id == document_id)
+    rows = connection.execute(chunk_query.order_by(ChunkRow.ordinal)).all()
+    passages = tuple(
+        Passage(r[2], r[3], r[0], r[4], r[5], r[6], decode_heading(r[7]), r[8]) for r in rows
+    )
+    text = join_passages((r[0], r[1]) for r in rows)
+    path, member, title, format_, metadata = row
+    return StoredDocument(
+        document_id, path, member, title, format_, json.loads(metadata), text, passages
+    )
+
+
+def join_passages(passages: Iterable[tuple[int, str]]) -> str:
+    """The text that (start, text) pairs were cut from; overlaps are merged, offsets are kept.
+
+    A stretch no passage covers comes back as spaces, so that every offset stays right.
+    """
+    parts: list[str] = []
+    position = 0
+    for start, text in sorted(passages):
+        if start > position:
+            parts.append(" " * (start - position))
+            position = start
+        fresh = text[position - start :]
+        parts.append(fresh)
+        position += len(fresh)
+    return "".join(parts)
+
+
+def list_documents(
+    connection: Connection, under: bytes | None, after: int, limit: int
+) -> list[DocumentSummary]:
+    """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`."""
+    n_chunks = (
+        select(func.count())
+        .select_from(ChunkRow)
+        .where(ChunkRow.document_id == DocumentRow.id)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            DocumentRow.id,
+            FileRow.path,
+            DocumentRow.member,
+            DocumentRow.title,
+            DocumentRow.format,
+            n_chunks,
+        )
+        .join(FileRow, FileRow.id == DocumentRow.file_id)
+        .where(DocumentRow.id > after)
+        .order_by(DocumentRow.id)
+        .limit(limit)
+    )
+    if under is not None:
+        query = query.where(beneath(under))
+    return [DocumentSummary(*row) for row in connection.execute(query)]

@@ -1,0 +1,253 @@
+"""The lexical copy, written: tantivy over our own terms, one entry per chunk, keyed by its id.
+
+tantivy's segment files never change once written; the manifest lists them with their sha256
+together with the `meta.json` that names them. A reader believes the manifest only, so what a killed
+writer left behind is not seen.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from indexer.storage import catalog
+from indexer.storage.analysis import ANALYSIS_VERSION, index_terms
+from indexer.storage.catalog import Head
+from indexer.storage.encoding import decode_heading
+from indexer.storage.manifest import (
+    TrustedFiles,
+    read_json,
+    sha256_of,
+    write_atomically,
+    write_json,
+)
+from indexer.storage.tables import ChunkRow, DocumentRow, FileRow
+
+FOLDER, MANIFEST, SIDECAR = "lexical", "lexical.json", "lexical.trust.json"
+ID, BODY, HEAD, NAME = "chunk_id", "body", "head", "name"
+TERMS = "terms"  # our terms come joined by spaces
+_FORMAT = 1
+_HEAP_BYTES = 48_000_000  # of the one indexing thread; a segment is written when it is full
+_ROWS = 1_000
+
+
+def schema() -> Any:
+    """Tantivy's schema: ids fast and indexed, three bags of terms; texts stay in the catalog."""
+    import tantivy
+
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field(ID, indexed=True, fast=True)
+    for name in (BODY, HEAD, NAME):
+        # Frequencies without positions: ranking needs no more and phrases are not offered.
+        builder.add_text_field(name, tokenizer_name=TERMS, index_option="freq")
+    return builder.build()
+
+
+def open_index(path: Path, create: bool = False) -> Any:
+    """Tantivy's index in a folder, with our tokenizer.
+
+    Raises:
+        ValueError: tantivy cannot read it.
+    """
+    import tantivy
+
+    index = (
+        tantivy.Index(schema(), path=os.fspath(path))
+        if create
+        else tantivy.Index.open(os.fspath(path))
+    )
+    whitespace = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+    index.register_tokenizer(TERMS, whitespace)
+    return index
+
+
+class LexicalWriter:
+    """Keeps the copy at the catalog's generation; only for the holder of the lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / FOLDER
+        self._index: Any = None  # opened on first use
+        self._files: dict[str, str] = {}  # {segment file: sha256}
+        self._collection = ""
+        self.generation = 0
+
+    def catch_up(self, connection: Connection, head: Head) -> None:
+        """Bring the copy to `head`, if it is not there; may be killed at any point.
+
+        Raises:
+            OSError, ValueError: the disk is full or the folder cannot be written.
+        """
+        if self._index is None or self._collection != head.uuid:
+            self._open(head)
+        if self.generation == head.generation:
+            return
+        if self.generation < head.removals_from:
+            self._reset(head)
+        writer = self._index.writer(_HEAP_BYTES, 1)
+        if self.generation:
+            self._delete(connection, writer)
+        self._add(connection, writer)
+        writer.commit()
+        # Merges would go on changing the files behind the manifest's back.
+        writer.wait_merging_threads()
+        self.generation = head.generation
+        self._save_manifest(head)
+
+    def _delete(self, connection: Connection, writer: Any) -> None:
+        """Drop what is gone and what is written anew, which also makes a replay harmless."""
+        gone = [i for r in catalog.removals_since(connection, self.generation) for i in r.chunk_ids]
+        anew = connection.scalars(select(ChunkRow.id).where(ChunkRow.generation > self.generation))
+        for ids in catalog.batches([*gone, *anew], _ROWS):
+            writer.delete_documents_by_query(_ids_query(self._index.schema, ids))
+
+    def _add(self, connection: Connection, writer: Any) -> None:
+        import tantivy
+
+        for chunk_id, body, heading, name in _entries(connection, self.generation):
+            document = tantivy.Document()
+            document.add_unsigned(ID, chunk_id)
+            document.add_text(BODY, body)
+            document.add_text(HEAD, heading)
+            document.add_text(NAME, name)
+            writer.add_document(document)
+
+    def _open(self, head: Head) -> None:
+        """The copy as its manifest says, or an empty one."""
+        manifest = read_manifest(self._folder, head)
+        if manifest is None or not verify(self._folder, manifest):
+            self._reset(head)
+            return
+        meta = manifest["meta"].encode()
+        try:
+            if (self._path / "meta.json").read_bytes() != meta:
+                # Killed after tantivy's commit, before the manifest: back to what the manifest
+                # says.
+                write_atomically(self._path / "meta.json", lambda file: (file.write(meta), None)[1])
+            self._index = open_index(self._path)
+        except (OSError, ValueError):
+            self._reset(head)
+            return
+        self._files = dict(manifest["files"])
+        self._collection = head.uuid
+        self.generation = manifest["generation"]
+
+    def _reset(self, head: Head) -> None:
+        (self._folder / MANIFEST).unlink(missing_ok=True)
+        self._index = None
+        if self._path.is_symlink() or self._path.is_file():
+            self._path.unlink()
+        elif self._path.exists():
+            shutil.rmtree(self._path)
+        self._path.mkdir()
+        self._index = open_index(self._path, create=True)
+        self._files = {}
+        self._collection = head.uuid
+        self.generation = 0
+
+    def _save_manifest(self, head: Head) -> None:
+        meta = (self._path / "meta.json").read_text("utf-8")
+        files = {}
+        for name in segment_files(self._path, meta):
+            if name not in self._files:
+                with open(self._path / name, "rb") as file:
+                    self._files[name] = sha256_of(file)
+            files[name] = self._files[name]
+        self._files = files
+        values = {
+            "format": _FORMAT,
+            "analysis": ANALYSIS_VERSION,
+            "collection": head.uuid,
+            "generation": self.generation,
+            "meta": meta,
+            "files": files,
+        }
+        write_json(self._folder / MANIFEST, values)
+
+
+def _ids_query(schema: Any, ids: Sequence[int]) -> Any:
+    """Entries with these ids; deleting by term would take an int for signed and find nothing."""
+    import tantivy
+
+    return tantivy.Query.term_set_query(schema, ID, list(ids))
+
+
+def read_manifest(folder: Path, head: Head) -> dict[str, Any] | None:
+    """The manifest, if it belongs to this collection and analysis; else None."""
+    manifest = read_json(folder / MANIFEST)
+    if manifest is None:
+        return None
+    generation, files = manifest.get("generation"), manifest.get("files")
+    fits = (
+        manifest.get("format") == _FORMAT
+        and manifest.get("analysis") == ANALYSIS_VERSION
+        and manifest.get("collection") == head.uuid
+        and type(generation) is int
+        and generation >= 0
+        and isinstance(manifest.get("meta"), str)
+        and isinstance(files, dict)
+        and all(os.path.basename(name) == name for name in files)
+    )
+    return manifest if fits else None
+
+
+def verify(folder: Path, manifest: dict[str, Any]) -> bool:
+    """True when every file the manifest lists is there with its sha256."""
+    trusted = TrustedFiles(folder / SIDECAR)
+    for name, sha256 in manifest["files"].items():
+        try:
+            with open(folder / FOLDER / name, "rb") as file:
+                if not trusted.check(file, name, sha256):
+                    return False
+        except OSError:
+            return False
+    trusted.save(set(manifest["files"]))
+    return True
+
+
+def segment_files(path: Path, meta: str) -> list[str]:
+    """Names of the files that belong to the segments in a `meta.json`, sorted."""
+    deletes: dict[str, str] = {}
+    for segment in json.loads(meta)["segments"]:
+        stem = segment["segment_id"].replace("-", "")
+        opstamp = (segment["deletes"] or {}).get("opstamp")
+        deletes[stem] = f"{stem}.{opstamp}.del"
+    return sorted(
+        name
+        for name in os.listdir(path)
+        if (stem := name.split(".")[0]) in deletes
+        and (not name.endswith(".del") or name == deletes[stem])
+    )
+
+
+def _entries(connection: Connection, generation: int) -> Iterator[tuple[int, str, str, str]]:
+    """(chunk id, body, head, name terms) of every chunk written after `generation`."""
+    query = (
+        select(
+            ChunkRow.id,
+            ChunkRow.text,
+            ChunkRow.heading,
+            DocumentRow.id,
+            DocumentRow.title,
+            DocumentRow.language,
+            FileRow.path,
+        )
+        .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
+        .join(FileRow, FileRow.id == DocumentRow.file_id)
+        .where(ChunkRow.generation > generation)
+        .order_by(ChunkRow.id)
+    )
+    rows = connection.execution_options(yield_per=_ROWS).execute(query)
+    for _, group in groupby(rows, key=lambda row: row[3]):
+        name_terms: str | None = None
+        for chunk_id, text, heading, _document, title, language, path in group:
+            if name_terms is None:
+                name = os.path.splitext(os.path.basename(path))[0].decode("utf-8", "replace")
+                name_terms = index_terms(name, language)
+            titles = "\n".join((title, *decode_heading(heading)))
+            yield chunk_id, index_terms(text, language), index_terms(titles, language), name_terms

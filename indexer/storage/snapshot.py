@@ -1,0 +1,129 @@
+"""A collection at one generation: all answers come from the same read transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
+
+from indexer.errors import NotFoundError, QueryError
+from indexer.storage import catalog, documents
+from indexer.storage.catalog import Head
+from indexer.storage.documents import DocumentSummary, StoredDocument
+from indexer.storage.lexical_reader import LexicalSnapshot
+from indexer.storage.shared_vectors import SharedVectors
+from indexer.types import ScoredChunk, StoredChunk
+
+_SPARE = 16  # asked for beyond k, as some hits may be gone from the catalog
+
+
+class LexicalSource(Protocol):
+    """Where a snapshot gets the lexical copy from."""
+
+    def at(self, head: Head) -> LexicalSnapshot | None:
+        """The newest lexical copy; None when there is none."""
+        ...
+
+    def languages(self, connection: Connection, head: Head) -> frozenset[str]:
+        """Stemmers in use at this generation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One generation of a collection. Not for use by several threads at once."""
+
+    connection: Connection
+    head: Head
+    vectors: SharedVectors
+    lexical_source: LexicalSource
+
+    def dense(self, vector: npt.NDArray[np.float32], k: int) -> list[ScoredChunk]:
+        """The k chunks nearest by cosine, best first, ties by chunk id.
+
+        Args:
+            vector: float32, shape (dimension,), unit length, embedded under the collection's
+                contract.
+            k: at least 1; more than there are gives all.
+
+        Raises:
+            QueryError: wrong dimension, not finite, or not unit length.
+        """
+        _check_vector(vector, self.head.contract.dimension)
+        _check_k(k)
+        with self.vectors.at(self.connection, self.head) as index:
+            wanted = k + _SPARE
+            while True:
+                ids, scores = index.search(vector, wanted)
+                chunks = catalog.chunks_of_embeddings(self.connection, ids)
+                hits = [
+                    ScoredChunk(chunk_id, score)
+                    for embedding_id, score in zip(ids, scores, strict=True)
+                    for chunk_id in chunks.get(embedding_id, ())
+                ]
+                # What was asked beyond k may be needed to fill it only if hits were dropped.
+                if len(hits) >= k or wanted >= index.stored:
+                    break
+                wanted *= 4
+        return sorted(hits, key=_best_first)[:k]
+
+    def lexical(self, query: str, k: int) -> list[ScoredChunk]:
+        """The k chunks best by BM25, best first, ties by chunk id; any string is a valid query."""
+        _check_k(k)
+        index = self.lexical_source.at(self.head)
+        if index is None:
+            return []
+        languages = self.lexical_source.languages(self.connection, self.head)
+        wanted = k + _SPARE
+        while True:
+            found = index.search(query, languages, wanted)
+            live = catalog.live_chunks(self.connection, [chunk_id for chunk_id, _ in found])
+            hits = [ScoredChunk(chunk_id, s) for chunk_id, s in found if chunk_id in live]
+            if len(hits) >= k or len(found) < wanted:
+                return hits[:k]
+            wanted *= 4
+
+    def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
+        """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
+        return catalog.stored_chunks(self.connection, ids)
+
+    def document(self, document_id: int) -> StoredDocument:
+        """A document with its text and chunks.
+
+        Raises:
+            NotFoundError: no such document.
+        """
+        found = documents.read_document(self.connection, document_id)
+        if found is None:
+            raise NotFoundError(
+                f"no document {document_id} in this collection. Ids come from hits and listings."
+            )
+        return found
+
+    def documents(
+        self, under: bytes | None = None, after: int = 0, limit: int = 100
+    ) -> list[DocumentSummary]:
+        """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`."""
+        return documents.list_documents(self.connection, under, after, limit)
+
+
+def _best_first(hit: ScoredChunk) -> tuple[float, int]:
+    return (-hit.score, hit.chunk_id)
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise QueryError(f"k is {k}: ask for at least 1 result.")
+
+
+def _check_vector(vector: npt.NDArray[np.float32], dimension: int) -> None:
+    shape = np.shape(vector)
+    if shape != (dimension,):
+        raise QueryError(
+            f"query vector of shape {shape}, the collection's contract says ({dimension},)."
+        )
+    length = float(np.linalg.norm(np.asarray(vector, dtype=np.float64)))
+    if not abs(length - 1.0) <= 1e-3:
+        raise QueryError(f"query vector of length {length:.4g} instead of 1.")
