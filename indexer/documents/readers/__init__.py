@@ -1,0 +1,1 @@
+"""One file per family of formats, each with `parse(data, source) -> list[ParsedDocument]`."""
