@@ -1,6 +1,6 @@
 """A collection at one generation: all answers come from the same read transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from indexer.storage.catalog import Head
 from indexer.storage.documents import DocumentSummary, StoredDocument
 from indexer.storage.lexical_reader import LexicalSnapshot
 from indexer.storage.shared_vectors import SharedVectors
-from indexer.types import ScoredChunk, StoredChunk
+from indexer.types import FileStamp, ScoredChunk, StoredChunk
 
 _SPARE = 16  # asked for beyond k, as some hits may be gone from the catalog
 
@@ -88,6 +88,14 @@ class Snapshot:
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
         return catalog.stored_chunks(self.connection, ids)
+
+    def known_files(self, under: bytes | None = None) -> dict[bytes, FileStamp]:
+        """{path: stamp} of all files, or of those at or inside `under`."""
+        return catalog.known_files(self.connection, under)
+
+    def known_keys(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Those of the keys whose vector is stored."""
+        return set(catalog.embedding_ids(self.connection, keys))
 
     def document(self, document_id: int) -> StoredDocument:
         """A document with its text and chunks.

@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 
 from indexer.embedding.pooling import pool
-from indexer.embedding.runtimes.base import Runtime, TokenBatch
+from indexer.embedding.runtimes.base import Runtime, TokenBatch, default_batch_tokens
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import ModelError
 from indexer.types import Placement, Precision, Vectors
 
-# Padded tokens in one batch. The largest transient is the MLP: tokens x 3 x intermediate size in
-# fp32, for
-# Qwen3-0.6B 36 kB a token. Beyond these sizes a longer batch is not faster, only larger.
-CPU_BATCH_TOKENS = 4096
-GPU_BATCH_TOKENS = 16384
 _CPU_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 # These count positions from the padding id and skip padding themselves.
 _OWN_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"})
@@ -50,7 +45,7 @@ class WholeModel(Runtime):
         self.placement = Placement.CPU if device == "cpu" else Placement.GPU
         self.precision = precision
         self.hidden_size = spec.hidden_size
-        default = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
+        default = default_batch_tokens(Placement.CPU if device == "cpu" else Placement.GPU)
         self.max_batch_tokens = max_batch_tokens or default
         self._spec = spec
         self._device = device

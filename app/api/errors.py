@@ -1,0 +1,87 @@
+"""One error shape on every route: {"error": {"message", "type", "param", "code"}}.
+
+It is the one that OpenAI's clients read.
+"""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app.api.schemas import ErrorAnswer
+from indexer.errors import SemsearchError, codes_of
+
+logger = logging.getLogger("semsearch")
+
+# Every route can answer these; each router documents them with this table.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "The body is not valid JSON"},
+    404: {"model": ErrorAnswer, "description": "No such collection, document or model"},
+    409: {"model": ErrorAnswer, "description": "Model and collection do not belong together"},
+    422: {"model": ErrorAnswer, "description": "A value that does not fit"},
+    500: {"model": ErrorAnswer, "description": "A fault of the program or a damaged collection"},
+    503: {"model": ErrorAnswer, "description": "The model is out of reach or still loading"},
+}
+
+
+class ApiError(Exception):
+    """An answer other than success that is no SemsearchError."""
+
+    def __init__(
+        self, status: int, message: str, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.param, self.code = status, message, param, code
+
+
+def answer(
+    status: int, message: str, param: str | None = None, code: str | None = None
+) -> JSONResponse:
+    """The documented shape."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    body = {"message": message, "type": kind, "param": param, "code": code}
+    headers = {"Retry-After": "5"} if status == 503 else None
+    return JSONResponse({"error": body}, status_code=status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Give every failure the documented shape."""
+    app.add_exception_handler(SemsearchError, _on_semsearch)
+    app.add_exception_handler(ApiError, _on_api)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_fault)
+
+
+async def _on_semsearch(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SemsearchError)
+    _, status = codes_of(error)
+    code = type(error).__name__.removesuffix("Error").lower()
+    return answer(status, str(error), code=code)
+
+
+async def _on_api(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)
+    return answer(error.status, error.message, error.param, error.code)
+
+
+async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    status = 400 if first["type"] == "json_invalid" else 422
+    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    message = f"{where}: {first['msg']}" if where else str(first["msg"])
+    return answer(status, message, param=where or None, code=first["type"])
+
+
+async def _on_http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return answer(error.status_code, str(error.detail))
+
+
+async def _on_fault(request: Request, error: Exception) -> JSONResponse:
+    logger.error("fault on %s %s", request.method, request.url.path, exc_info=error)
+    return answer(500, "A fault of the program; its log has the details.", code="fault")

@@ -1,0 +1,96 @@
+"""What the service holds for its whole life: open collections, loaded models, readiness."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.search.collections import Collections
+from app.search.models import Models
+from app.search.service import SearchService
+from app.settings import Settings
+from indexer.embedding.embedder import Embedder
+from indexer.errors import SemsearchError
+from indexer.storage.collection import Collection
+from indexer.types import Kind
+
+logger = logging.getLogger("semsearch")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model that /v1/embeddings serves: by its id, and by the name it was asked for."""
+
+    id: str
+    collection: str | None  # that was embedded with it; None: the model of the settings
+
+
+class State:
+    """Collections are opened once and models loaded once, whatever the number of requests."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.collections = Collections(settings)
+        self.models = Models(settings)
+        self.service = SearchService(self.models.embedder_of)
+        self._problem: str | None = "The model is still loading."
+
+    def start_warming(self) -> None:
+        """Load the model and embed one text, off the request path."""
+        threading.Thread(target=self._warm, name="warm-up", daemon=True).start()
+
+    def _warm(self) -> None:
+        try:
+            served = self.served()[0]
+            self.embedder(served).embed(["ready"], Kind.DOCUMENT)
+        except SemsearchError as error:
+            logger.error("not ready: %s", error)
+            self._problem = str(error)
+        else:
+            self._problem = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the service is not ready; None once a real embedding has worked."""
+        return self._problem
+
+    def chosen(self, names: str | list[str] | None) -> dict[str, Collection]:
+        """Open collections by name; the default one for None.
+
+        Raises:
+            NotFoundError: one of them does not exist.
+        """
+        if names is None:
+            names = self.settings.collection
+        wanted = [names] if isinstance(names, str) else names
+        return {name: self.collections.get(name) for name in wanted}
+
+    def served(self) -> list[Served]:
+        """Models of the collections, the default one's first; that of the settings if none."""
+        names = self.collections.names()
+        names.sort(key=lambda name: name != self.settings.collection)
+        found: dict[str, Served] = {}
+        for name in names:
+            model = self.collections.get(name).contract.model
+            found.setdefault(model, Served(model, name))
+        return list(found.values()) or [Served(self.settings.model, None)]
+
+    def embedder(self, served: Served, dimension: int | None = None) -> Embedder:
+        """The embedder of a served model, at full or shorter dimension."""
+        if served.collection is None:
+            spec = self.models.named(served.id)
+        else:
+            spec = self.models.of_contract(self.collections.get(served.collection).contract)
+        return self.models.embedder(spec, dimension)
+
+
+def get_state(request: Request) -> State:
+    """The application's state, as a dependency."""
+    state = request.app.state.semsearch
+    assert isinstance(state, State)
+    return state
+
+
+StateDep = Annotated[State, Depends(get_state)]

@@ -1,0 +1,29 @@
+"""What every command starts from, and the options that several commands share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+CollectionOption = Annotated[
+    str | None,
+    typer.Option("--collection", "-c", help="Collection to use.", show_default="default"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Options given before the command."""
+
+    home: Path | None = None
+
+    def settings(self, **flags: Any) -> "Settings":
+        """Settings with these flags on top; None means the flag was not given."""
+        from app.settings import Settings
+
+        return Settings.load(flags={"home": self.home, **flags})

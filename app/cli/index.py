@@ -1,0 +1,67 @@
+"""`semsearch index`: make a collection mirror folders."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.context import CollectionOption, Context, JsonOption
+
+# Beside the main process, which embeds and commits: on two cores one worker keeps both busy.
+WORKERS = 1
+
+
+def index(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files and folders; none: all roots of the collection again."),
+    ] = None,
+    collection: CollectionOption = None,
+    model: Annotated[
+        str | None, typer.Option(help="Short name, hub id or folder.", show_default="qwen3-0.6b")
+    ] = None,
+    dimension: Annotated[
+        int | None, typer.Option(help="Shorter vectors (MRL models only).", show_default=False)
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only files that match this glob; may repeat.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="No files that match this glob; may repeat.")
+    ] = None,
+    placement: Annotated[
+        str | None, typer.Option(help="Where the model runs: gpu or cpu.", show_default="auto")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only predict: files, tokens, time, RAM and disk.")
+    ] = False,
+    reembed: Annotated[
+        bool, typer.Option("--reembed", help="Empty the collection and embed all anew.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Index files and folders, or bring a collection up to date."""
+    from app.cli.progress import show_dry_run, show_report, watch
+    from app.indexing import choose_model, foresee, index_options, targets
+    from app.search.models import Models
+    from indexer.pipeline.run import index as run_index
+    from indexer.storage.commit import Writer
+
+    start: Context = context.obj
+    settings = start.settings(model=model, dimension=dimension, placement=placement)
+    folder = settings.collection_folder(collection)
+    options = index_options(settings, include or [], exclude or [], workers=WORKERS)
+    with watch(as_json) as screen:
+        models = Models(settings, screen.on_download)
+        name, spec, contract = choose_model(settings, models, folder, reembed=reembed)
+        wanted = targets(paths or [], folder)
+        if dry_run:
+            show_dry_run(foresee(settings, wanted, folder, spec, contract, options), as_json)
+            return
+        models.remember(spec.weights_sha256, name)
+        with Writer.open(folder, contract, reembed=reembed) as writer:
+            screen.loading(spec)
+            embedder = models.embedder(spec, contract.dimension)
+            report = run_index(wanted, writer, embedder, contract, options, screen.on_progress)
+    show_report(report, settings.collection if collection is None else collection, as_json)

@@ -1,0 +1,37 @@
+"""`semsearch serve`: the HTTP service."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.context import Context
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on.", show_default="8765")
+    ] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option("--collection", "-c", help="Collection used when a request names none."),
+    ] = None,
+    placement: Annotated[
+        str | None, typer.Option(help="Where the model runs: gpu or cpu.", show_default="auto")
+    ] = None,
+) -> None:
+    """Serve the collections over HTTP; new commits are seen without a restart."""
+    import uvicorn
+
+    from app.api.application import create_app
+    from app.cli.output import say
+
+    start: Context = context.obj
+    settings = start.settings(host=host, port=port, collection=collection, placement=placement)
+    app = create_app(settings)
+    say(f"Serving {settings.collections_folder} on http://{settings.host}:{settings.port}")
+    say(f"Try http://{settings.host}:{settings.port}/docs. Ctrl-C ends it.")
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")

@@ -1,0 +1,97 @@
+"""What an indexing run starts from: options, model and contract out of the settings."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.search.models import Models
+from app.settings import Settings
+from indexer.documents.chunk import CHUNKER_VERSION, ChunkOptions
+from indexer.documents.discover import DiscoverOptions
+from indexer.documents.read import ReadLimits
+from indexer.embedding.estimate import predict_cost
+from indexer.embedding.spec import ModelSpec
+from indexer.errors import UsageError
+from indexer.pipeline.dry_run import DryRun, Known, predict
+from indexer.pipeline.run import IndexOptions
+from indexer.storage.collection import Collection
+from indexer.types import Contract, Precision
+
+
+def index_options(
+    settings: Settings, include: Sequence[str], exclude: Sequence[str], workers: int
+) -> IndexOptions:
+    """The pipeline's options from settings and globs."""
+    return IndexOptions(
+        discover=DiscoverOptions(
+            include=tuple(include),
+            exclude=tuple(exclude),
+            max_file_bytes=settings.max_file_mib << 20,
+        ),
+        chunking=ChunkOptions(max_tokens=settings.chunk_tokens),
+        limits=ReadLimits(
+            memory_bytes=settings.read_memory_mib << 20,
+            timeout_s=settings.read_timeout_s,
+            text_bytes=settings.read_output_mib << 20,
+        ),
+        workers=workers,
+    )
+
+
+def choose_model(
+    settings: Settings, models: Models, folder: Path, *, reembed: bool
+) -> tuple[str, ModelSpec, Contract]:
+    """(name, spec, contract) to index with.
+
+    A model that was named (flag or environment) is taken at its word, and refused by the store if
+    the collection has another; otherwise an existing collection keeps its own.
+    """
+    named = settings.origin("model") in {"flag", "environment"}
+    if is_collection(folder) and not named and not reembed:
+        with Collection.open(folder) as existing:
+            contract = existing.contract
+        return contract.model, models.of_contract(contract), contract
+    spec = models.named(settings.model)
+    chunker = f"{CHUNKER_VERSION}/{min(settings.chunk_tokens, spec.max_tokens)}"
+    return settings.model, spec, spec.contract(chunker, settings.dimension)
+
+
+def targets(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """Absolute paths to index; without any, the roots of the existing collection.
+
+    Raises:
+        UsageError: neither paths nor roots.
+    """
+    if not paths:
+        if not is_collection(folder):
+            raise UsageError("Say what to index, for example: semsearch index ./docs")
+        with Collection.open(folder) as existing:
+            paths = [Path(os.fsdecode(root)) for root in existing.status().roots]
+        if not paths:
+            raise UsageError("The collection has no roots yet. Say what to index.")
+    # Not resolved: a link that the user named keeps the name they know it by.
+    return [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
+
+
+def foresee(
+    settings: Settings,
+    paths: Sequence[Path],
+    folder: Path,
+    spec: ModelSpec,
+    contract: Contract,
+    options: IndexOptions,
+) -> DryRun:
+    """What indexing these paths would do and cost; changes nothing and takes no lock."""
+    precision = settings.precision or Precision.FP32
+    cost = predict_cost(spec, settings.placement, precision, settings.batch_tokens)
+    if not is_collection(folder):
+        return predict(paths, Known.nothing(), spec, contract, options, cost)
+    with Collection.open(folder) as existing, existing.snapshot() as now:
+        same = now.head.contract == contract  # else everything would be embedded anew
+        known = Known(now.known_files, now.known_keys) if same else Known.nothing()
+        return predict(paths, known, spec, contract, options, cost)
+
+
+def is_collection(folder: Path) -> bool:
+    """Whether a collection lies in this folder."""
+    return (folder / "catalog.sqlite3").is_file()

@@ -1,0 +1,147 @@
+"""Find, load and remember models: by name for new collections, by contract for existing ones."""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from app.settings import Settings
+from indexer.embedding import hub, models
+from indexer.embedding.embedder import Embedder, open_embedder
+from indexer.embedding.spec import ModelSpec, load_spec
+from indexer.errors import ContractError, ModelError
+from indexer.types import Contract, Precision
+
+OnDownload = Callable[[str, int, int], None]  # file, bytes so far, bytes in all
+
+
+class Models:
+    """Models of this machine. Loaded once each; safe to use from several threads.
+
+    A contract names a model and the hash of its weights, not where they lie. `models.json` in the
+    home folder remembers which name or folder gave which weights, so that a collection made from a
+    local folder finds it again.
+    """
+
+    def __init__(self, settings: Settings, on_download: OnDownload | None = None) -> None:
+        self._settings = settings
+        self._on_download = on_download
+        self._loaded: dict[tuple[str, int], Embedder] = {}
+        self._lock = threading.Lock()
+
+    def named(self, name: str) -> ModelSpec:
+        """The verified model of this short name, hub id or folder; downloads it if need be.
+
+        Raises:
+            ModelError: unknown, out of reach, or not what its hashes say.
+        """
+        settings = self._settings
+        ref = models.resolve(name)
+        folder = hub.fetch(
+            ref,
+            settings.models_folder,
+            endpoint=settings.hf_endpoint,
+            token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+            offline=settings.hf_offline,
+            on_progress=self._on_download,
+        )
+        return load_spec(folder, ref, settings.home / "hashes")
+
+    def of_contract(self, contract: Contract) -> ModelSpec:
+        """The model whose weights a collection was embedded with.
+
+        Raises:
+            ContractError: the model found under that name has other weights or rules.
+        """
+        source = self._sources().get(contract.weights_sha256, contract.model)
+        spec = self.named(source)
+        mine = spec.contract(contract.chunker, contract.dimension)
+        differing = contract.differences(mine)
+        differing.pop(
+            "model", None
+        )  # the same weights under another folder name are the same model
+        differing.pop("revision", None)
+        if differing:
+            shown = "; ".join(
+                f"{k}: collection {a!r}, model {b!r}" for k, (a, b) in differing.items()
+            )
+            raise ContractError(
+                f"The collection was embedded with {contract.model}, but {source} differs: "
+                f"{shown}. Get the right model, or embed again with `semsearch index --reembed`."
+            )
+        return spec
+
+    def embedder(self, spec: ModelSpec, dimension: int | None = None) -> Embedder:
+        """The model, loaded on the placement of the settings."""
+        settings = self._settings
+        key = (spec.weights_sha256, spec.check_dimension(dimension))
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = open_embedder(
+                    spec,
+                    placement=settings.placement,
+                    precision=settings.precision or Precision.FP32,
+                    dimension=dimension,
+                    threads=settings.threads,
+                    max_batch_tokens=settings.batch_tokens,
+                )
+            return self._loaded[key]
+
+    def embedder_of(self, contract: Contract) -> Embedder:
+        """The embedder for queries on a collection of this contract."""
+        return self.embedder(self.of_contract(contract), contract.dimension)
+
+    def listing(self) -> list[dict[str, Any]]:
+        """The short names: what each stands for, and whether it is on this machine."""
+        rows = []
+        for name in models.SHORT_NAMES:
+            folder, model = None, ""
+            with suppress(ModelError):  # the bundled model's package is not installed
+                ref = models.resolve(name)
+                folder, model = hub.local_folder(ref, self._settings.models_folder), ref.model
+            local = folder is not None and folder.is_dir()
+            rows.append(
+                {
+                    "name": name,
+                    "id": model,
+                    "local": local,
+                    "folder": str(folder) if local else None,
+                    "size_bytes": _size(folder) if folder and local else 0,
+                    "default": name == models.DEFAULT_MODEL,
+                }
+            )
+        return rows
+
+    @property
+    def _registry(self) -> Path:
+        return self._settings.home / "models.json"
+
+    def _sources(self) -> dict[str, str]:
+        try:
+            known: Any = json.loads(self._registry.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def remember(self, weights_sha256: str, name: str) -> None:
+        """Record where these weights came from; a folder by its absolute path."""
+        source = str(Path(name).resolve()) if Path(name).is_dir() else name
+        known = self._sources()
+        if known.get(weights_sha256) == source:
+            return
+        known[weights_sha256] = source
+        try:
+            self._registry.parent.mkdir(parents=True, exist_ok=True)
+            draft = self._registry.with_suffix(f".{os.getpid()}.tmp")
+            draft.write_text(json.dumps(known, indent=2), encoding="utf-8")
+            draft.replace(self._registry)
+        except OSError as error:
+            raise ModelError(f"{self._registry}: cannot be written: {error}") from None
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,105 @@
+"""The stretch of a chunk that best shows why it was found, with its matching words marked."""
+
+import unicodedata
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import regex
+
+# About three terminal lines: enough to judge a hit, short enough for ten of them on one screen.
+WIDTH = 240
+_WORD = regex.compile(r"[\p{L}\p{N}_]+")
+# Scripts without spaces: a run is matched by its pairs of characters, as the lexical copy does.
+_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """`text` is `chunk.text[start:start + len(text)]`.
+
+    `matches` are (start, end) in code points of `text`.
+    """
+
+    text: str
+    start: int
+    matches: tuple[tuple[int, int], ...]
+
+
+def snippet(text: str, query: str, width: int = WIDTH) -> Snippet:
+    """The window of at most `width` code points with the most different words of the query."""
+    found = _matches(text, query)
+    start, end = _window(text, found, width)
+    marks = tuple((a - start, b - start) for a, b, _ in found if a >= start and b <= end)
+    return Snippet(text[start:end], start, marks)
+
+
+def _fold(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).casefold()
+
+
+def _same_word(word: str, wanted: str) -> bool:
+    """Equal, or the same beginning with a short different ending: placements ~ placement."""
+    if word == wanted:
+        return True
+    shorter, longer = sorted((word, wanted), key=len)
+    stem = max(4, len(shorter) - 2)
+    return len(shorter) >= 4 and len(longer) - stem <= 4 and shorter[:stem] == longer[:stem]
+
+
+def _matches(text: str, query: str) -> list[tuple[int, int, int]]:
+    """(start, end, number of the query's word) of every match, in order, without overlaps."""
+    spaced: list[str] = []
+    pairs: list[str] = []
+    for word in _WORD.findall(query):
+        for run in _UNSPACED.findall(word):
+            pairs += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
+        spaced += [_fold(part) for part in _UNSPACED.split(word) if part]
+    found = [
+        (m.start(), m.end(), number)
+        for m in _WORD.finditer(text)
+        for number, wanted in enumerate(spaced)
+        if _same_word(_fold(m.group()), wanted)
+    ]
+    for number, pair in enumerate(pairs, start=len(spaced)):
+        at = text.find(pair)
+        while at >= 0:
+            found.append((at, at + len(pair), number))
+            at = text.find(pair, at + 1)
+    return _without_overlaps(sorted(found))
+
+
+def _without_overlaps(found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    kept: list[tuple[int, int, int]] = []
+    for start, end, number in found:
+        if kept and start < kept[-1][1]:
+            kept[-1] = (kept[-1][0], max(end, kept[-1][1]), kept[-1][2])
+        else:
+            kept.append((start, end, number))
+    return kept
+
+
+def _window(text: str, found: list[tuple[int, int, int]], width: int) -> tuple[int, int]:
+    """Bounds of the best window, on word borders where there are any."""
+    if len(text) <= width:
+        return 0, len(text)
+    best_start, best_count = 0, 0
+    starts = [start for start, _, _ in found]
+    for i, start in enumerate(starts):
+        inside = found[i : bisect_left(starts, start + width * 3 // 4)]
+        count = len({number for _, _, number in inside})
+        if count > best_count:
+            best_start, best_count = start, count
+    start = max(0, min(best_start - width // 4, len(text) - width))
+    end = min(len(text), start + width)
+    return _to_border(text, start, forward=True), _to_border(text, end, forward=False)
+
+
+def _to_border(text: str, at: int, *, forward: bool) -> int:
+    """The nearest space within a word's length, so that no word is cut; else the place itself."""
+    if at in (0, len(text)):
+        return at
+    nearby = range(at, min(len(text), at + 20)) if forward else range(at, max(0, at - 20), -1)
+    for place in nearby:
+        if text[place - 1].isspace():
+            return place
+    return at

@@ -1,0 +1,82 @@
+"""Documents gathered until they are worth one forward pass and one transaction."""
+
+import time
+from dataclasses import dataclass, field
+
+from indexer.embedding.embedder import Embedder
+from indexer.storage.commit import Writer
+from indexer.types import Changes, Chunk, FileChange, FileStamp, Kind, Vectors
+
+# What an interruption may cost: about this much model work, or one document where that is more.
+WORK_AT_RISK_S = 5.0
+# Before the model's speed is known, and as a floor: sorting by length needs some texts to sort.
+MIN_TOKENS = 4_096
+MAX_TOKENS = 262_144
+# Without model work (all vectors known) these bound memory and the length of a transaction.
+MAX_FILES = 1_024
+MAX_TEXT_CHARS = 4 << 20
+
+
+@dataclass
+class Group:
+    """Changes waiting for their transaction, with the texts whose vectors are not stored yet."""
+
+    files: list[FileChange] = field(default_factory=list)
+    touched: list[FileStamp] = field(default_factory=list)
+    moved: list[tuple[bytes, FileStamp]] = field(default_factory=list)
+    chunks: int = 0
+    tokens: int = 0  # of all chunks: an upper bound of the model work
+    chars: int = 0
+
+    def add(self, change: FileChange) -> None:
+        """Take in a file."""
+        self.files.append(change)
+        for document in change.documents:
+            self.chunks += len(document.chunks)
+            self.tokens += sum(chunk.n_tokens for chunk in document.chunks)
+            self.chars += sum(len(chunk.text) for chunk in document.chunks)
+
+    def is_full(self, tokens_per_s: float) -> bool:
+        """Time to commit, for a model of this speed (0: not known yet)."""
+        budget = min(max(tokens_per_s * WORK_AT_RISK_S, MIN_TOKENS), MAX_TOKENS)
+        entries = len(self.files) + len(self.touched) + len(self.moved)
+        return self.tokens >= budget or self.chars >= MAX_TEXT_CHARS or entries >= MAX_FILES
+
+    def new_texts(self, writer: Writer) -> dict[bytes, Chunk]:
+        """{key: chunk} of the texts that have no stored vector, each text once."""
+        wanted: dict[bytes, Chunk] = {}
+        for change in self.files:
+            for document in change.documents:
+                wanted.update(zip(document.keys, document.chunks, strict=True))
+        for key in writer.known_keys(list(wanted)):
+            del wanted[key]
+        return wanted
+
+    def changes(self, vectors: dict[bytes, Vectors]) -> Changes:
+        """This group as one transaction."""
+        return Changes(
+            files=tuple(self.files),
+            vectors=vectors,
+            touched=tuple(self.touched),
+            moved=tuple(self.moved),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of one group by key, and what they cost."""
+
+    vectors: dict[bytes, Vectors]
+    tokens: int
+    seconds: float
+
+
+def embed_new(texts: dict[bytes, Chunk], embedder: Embedder) -> Embedded:
+    """Run the model over the texts that have no vector yet."""
+    if not texts:
+        return Embedded({}, 0, 0.0)
+    started = time.monotonic()
+    vectors = embedder.embed([chunk.embedded_text for chunk in texts.values()], Kind.DOCUMENT)
+    seconds = time.monotonic() - started
+    tokens = sum(chunk.n_tokens for chunk in texts.values())
+    return Embedded(dict(zip(texts, vectors, strict=True)), tokens, seconds)

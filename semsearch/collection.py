@@ -1,0 +1,85 @@
+"""A collection on this machine, without a service."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from app.indexing import choose_model, index_options
+from app.search.collections import Collections
+from app.search.models import Models
+from app.search.service import Mode, SearchService
+from app.settings import Settings
+from indexer.pipeline.run import index
+from indexer.storage.commit import Writer
+from semsearch.hits import Hit
+
+
+class Collection:
+    """A named collection under the home folder. A context manager; threads may share it.
+
+    Settings come from the environment and the config file as for the command line; keyword
+    arguments override them: `Collection("notes", home="/data", model="minilm", placement="cpu")`.
+    The model is loaded at the first use that needs it.
+    """
+
+    def __init__(self, name: str | None = None, **settings: Any) -> None:
+        self._settings = Settings.load(flags={"collection": name, **settings})
+        self._models = Models(self._settings)
+        self._collections = Collections(self._settings)
+        self._service = SearchService(self._models.embedder_of)
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self._settings.collection
+
+    def index(
+        self,
+        *paths: str | Path,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        reembed: bool = False,
+    ) -> dict[str, Any]:
+        """Make the collection mirror these files and folders; the counts of `index --json`.
+
+        Raises:
+            SemsearchError: see `semsearch.errors`.
+        """
+        folder = self._settings.collection_folder()
+        targets = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - keeps links
+        # No worker processes: they would run an unguarded calling script a second time.
+        options = index_options(self._settings, include, exclude, workers=0)
+        name, spec, contract = choose_model(self._settings, self._models, folder, reembed=reembed)
+        self._models.remember(spec.weights_sha256, name)
+        with Writer.open(folder, contract, reembed=reembed) as writer:
+            embedder = self._models.embedder(spec, contract.dimension)
+            return index(targets, writer, embedder, contract, options).to_dict()
+
+    def search(
+        self, query: str, k: int = 10, *, mode: str = "dense", instruction: str | None = None
+    ) -> list[Hit]:
+        """The k best documents, best first. `mode` is "dense" or "lexical".
+
+        Raises:
+            SemsearchError: see `semsearch.errors`.
+        """
+        opened = {self.name: self._collections.get()}
+        answer = self._service.search(query, opened, k, Mode(mode), instruction)
+        return [Hit.from_dict(hit.to_dict()) for hit in answer.hits]
+
+    def close(self) -> None:
+        """Close the files. The model stays loaded until the object is gone."""
+        self._collections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
