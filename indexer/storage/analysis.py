@@ -19,6 +19,7 @@ from indexer.storage.languages import SCRIPTS, WORD_LANGUAGES
 ANALYSIS_VERSION = 1
 MAX_TERM_CHARS = 100  # longer runs (base64, minified code) are cut: tantivy drops terms over 64 KiB
 _GUESS_CHARS = 2_000
+_LEAST_VOTES = 3  # different common words of a language before it is believed
 _CACHED_CHARS = 40
 
 # Han, kana, hangul, and the scripts of South-East Asia that set no spaces between words.
@@ -38,8 +39,9 @@ _TOKEN = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:(?:::|->|[-.'’@&]){_WORD})*(?:
 _PART = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
 _PLAIN = re.compile(rf"(?:[^\W\d_]|[{_MARKS}])+")
 _CASE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]")
+_UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
 _GUESS_WORD = re.compile(r"[^\W\d_]+")
+_SCRIPT_LETTERS = [(re.compile(f"[{first}-{last}]"), name) for first, last, name in SCRIPTS]
 
 
 def index_terms(text: str, language: str) -> str:
@@ -64,7 +66,7 @@ def query_terms(text: str, languages: Iterable[str]) -> list[tuple[str, ...]]:
     groups: dict[tuple[str, ...], None] = {}
     wanted = sorted(set(languages) | {""})
     for token in _TOKEN.findall(unicodedata.normalize("NFKC", text)):
-        run = len(token) > 1 and _UNSPACED_RUN.match(token)
+        run = len(token) > 1 and _UNSPACED_CHAR.match(token)
         if run:
             for gram in _grams(token):
                 if len(gram) > 1:
@@ -78,21 +80,20 @@ def query_terms(text: str, languages: Iterable[str]) -> list[tuple[str, ...]]:
 def guess_language(texts: Iterable[str]) -> str:
     """Stemmer that fits a document by its script and commonest words; "" if none does."""
     sample = "".join(islice((text[:_GUESS_CHARS] for text in texts), 4))[:_GUESS_CHARS]
-    words = _GUESS_WORD.findall(sample.casefold())
-    if not words:
-        return ""
-    for first, last, language in SCRIPTS:
-        if sum(first <= word[0] <= last for word in words) * 2 > len(words):
-            return language
-    votes: Counter[str] = Counter()
-    for word in words:
-        for language in WORD_LANGUAGES.get(word, ()):
-            votes[language] += 1
-    if not votes:
-        return ""
+    if not sample.isascii():
+        if len(_UNSPACED_CHAR.findall(sample)) * 4 > len(sample):
+            return ""
+        for letters, language in _SCRIPT_LETTERS:
+            if len(letters.findall(sample)) * 2 > len(sample):
+                return language
+    words = set(_GUESS_WORD.findall(sample.casefold()))
+    votes = Counter(language for word in words for language in WORD_LANGUAGES.get(word, ()))
     # Ties go to the name that sorts first, so that the guess depends on the text alone.
-    best = min(votes, key=lambda language: (-votes[language], language))
-    return best if votes[best] * 20 >= len(words) else ""
+    best = min(votes, key=lambda language: (-votes[language], language), default="")
+    if votes[best] >= _LEAST_VOTES:
+        return best
+    # Code, names, a line or two: English stems serve identifiers and harm little else.
+    return "english" if any(word.isascii() for word in words) else ""
 
 
 def _terms(token: str, language: str) -> str:
@@ -107,7 +108,7 @@ def _cached_terms(token: str, language: str) -> str:
 
 
 def _expand(token: str, language: str) -> str:
-    if _UNSPACED_RUN.match(token):
+    if _UNSPACED_CHAR.match(token):
         return " ".join(_grams(token))
     whole = _fold_case(token)
     if _PLAIN.fullmatch(token) and not _has_inner_capital(token):
