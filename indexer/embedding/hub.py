@@ -87,10 +87,11 @@ def fetch(
         # Another process may have fetched it while this one waited for the lock.
         if not folder.is_dir():
             try:
-                staging = _download(ref, client, folder, on_progress)
+                _download(ref, client, folder, on_progress).replace(folder)
             except UnreachableError as error:
                 raise _out_of_reach(ref, folder, client.endpoint, str(error)) from error
-            staging.replace(folder)
+            except OSError as error:
+                raise ModelError(f"{models_folder}: cannot hold {ref.model} ({error}).") from error
     _verify(ref, folder, hashes)
     return folder
 
@@ -113,7 +114,7 @@ def _verify(ref: ModelRef, folder: Path, cache_folder: Path) -> None:
 def _download(
     ref: ModelRef, client: "HubClient", folder: Path, on_progress: OnProgress | None
 ) -> Path:
-    """All files, checked, in the folder returned. Configuration first: an unfit model costs little."""
+    """All files, checked, in the folder returned. Configuration comes first: it may refuse."""
     remote = client.model(ref.model, ref.revision)
     is_commit = ref.revision is not None and re.fullmatch(r"[0-9a-f]{40}", ref.revision)
     if is_commit and remote.revision != ref.revision:

@@ -9,7 +9,6 @@ from typing import Any
 from indexer.errors import ModelError
 from indexer.types import Pooling
 
-RECORD_NAME = "semsearch-model.json"  # what was fetched: model, revision, {file: size and sha256}
 _MAX_JSON_BYTES = 8 << 20  # a configuration file; a 7B model's shard index has about 60 kB
 
 # Older folders: one boolean per mode. Newer ones (sentence-transformers >= 5.5): "pooling_mode":

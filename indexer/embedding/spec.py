@@ -12,7 +12,8 @@ from pathlib import Path
 from indexer.embedding import model_folder
 from indexer.embedding.file_hashes import sha256_of
 from indexer.embedding.models import ModelRef
-from indexer.errors import ModelError, UsageError
+from indexer.embedding.record import read_record
+from indexer.errors import UsageError
 from indexer.types import Contract, Pooling
 
 QWEN3_EOS = 151643  # <|endoftext|>, also the padding token; not <|im_end|> (151645)
@@ -128,15 +129,9 @@ def weights_hash(files: list[Path], cache_folder: Path | None) -> str:
 
 def _identity(folder: Path, ref: ModelRef | None) -> tuple[str, str | None]:
     """(model, revision) for the contract. The record of what was fetched beats the request."""
-    record = folder / model_folder.RECORD_NAME
-    if record.is_file():
-        values = model_folder.read_json(record)
-        if not isinstance(values.get("model"), str):
-            raise ModelError(
-                f"{record}: names no model. Delete the folder and fetch the model again."
-            )
-        revision = values.get("revision")
-        return values["model"], revision if isinstance(revision, str) else None
+    record = read_record(folder)
+    if record is not None:
+        return record.model, record.revision
     if ref is not None:
         return ref.model, ref.revision
     return folder.resolve().name, None
