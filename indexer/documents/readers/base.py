@@ -1,7 +1,7 @@
 """What every reader gets and gives: its source, its error, and a builder for extracted text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -72,6 +72,30 @@ class TextBuilder:
         """Append a heading whose name is its text."""
         name = _one_line(text)
         self.add(BlockKind.HEADING, name, level, name)
+
+    def leave_sections(self) -> None:
+        """What follows belongs to no heading so far."""
+        self._blocks.append(Block(BlockKind.HEADING, self.length, self.length, 1))
+
+    def append(self, document: ParsedDocument, deeper: int = 0) -> None:
+        """Append another document's text and blocks, its headings `deeper` levels down.
+
+        Raises:
+            Rejected: the text is over the limit.
+        """
+        text = document.text.rstrip()
+        if not text:
+            return
+        if self.length + len(text) > self.max_text:
+            raise too_much_text(self.max_text)
+        for block in document.blocks:
+            start, end = min(block.start, len(text)), min(block.end, len(text))
+            level = block.level + deeper if block.level else 0
+            self._blocks.append(
+                replace(block, start=start + self.length, end=end + self.length, level=level)
+            )
+        self._parts += (text, "\n\n")
+        self.length += len(text) + 2
 
     def place(self, label: str) -> None:
         """From here on the text comes from this page, sheet or cell."""
