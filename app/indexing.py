@@ -11,7 +11,7 @@ from indexer.documents.discover import DiscoverOptions
 from indexer.documents.read import ReadLimits
 from indexer.embedding.estimate import predict_cost
 from indexer.embedding.spec import ModelSpec
-from indexer.errors import UsageError
+from indexer.errors import ReadError, UsageError
 from indexer.pipeline.dry_run import DryRun, Known, predict
 from indexer.pipeline.run import IndexOptions
 from indexer.storage.collection import Collection
@@ -61,6 +61,7 @@ def targets(paths: Sequence[Path], folder: Path) -> list[Path]:
 
     Raises:
         UsageError: neither paths nor roots.
+        ReadError: one of them does not exist.
     """
     if not paths:
         if not is_collection(folder):
@@ -69,6 +70,12 @@ def targets(paths: Sequence[Path], folder: Path) -> list[Path]:
             paths = [Path(os.fsdecode(root)) for root in existing.status().roots]
         if not paths:
             raise UsageError("The collection has no roots yet. Say what to index.")
+    for path in paths:
+        if not os.path.lexists(path):
+            raise ReadError(
+                f"{path}: no such file or folder. Nothing was changed. "
+                f"To forget what was indexed from there: semsearch rm {path}"
+            )
     # Not resolved: a link that the user named keeps the name they know it by.
     return [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
 

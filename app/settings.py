@@ -134,7 +134,7 @@ class Settings(BaseModel):
         file = _config_file(environment)
         layers = [
             ("default", _folder_defaults(environment)),
-            (str(file), _read_config(file, required="SEMSEARCH_CONFIG" in environment)),
+            (str(file), _read_config(file, required=bool(environment.get("SEMSEARCH_CONFIG")))),
             ("environment", _from_environment(environment)),
             ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
         ]

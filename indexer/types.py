@@ -85,9 +85,12 @@ class Contract:
         return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
 
 
-def embedding_key(contract: Contract, kind: Kind, embedded_text: str) -> bytes:
-    """32 bytes naming the vector of this exact text under this contract: equal keys, equal vectors."""
-    head = f"{contract.fingerprint}\0{kind}\0".encode()
+def embedding_key(fingerprint: str, kind: Kind, embedded_text: str) -> bytes:
+    """32 bytes naming the vector of this exact text under the contract of this fingerprint.
+
+    Equal keys, equal vectors.
+    """
+    head = f"{fingerprint}\0{kind}\0".encode()
     return hashlib.sha256(head + embedded_text.encode()).digest()
 
 

@@ -42,7 +42,7 @@ def index(
     as_json: JsonOption = False,
 ) -> None:
     """Index files and folders, or bring a collection up to date."""
-    from app.cli.progress import show_dry_run, show_report, watch
+    from app.cli.progress import say_interrupted, show_dry_run, show_report, watch
     from app.indexing import choose_model, foresee, index_options, targets
     from app.search.models import Models
     from indexer.pipeline.run import index as run_index
@@ -52,16 +52,20 @@ def index(
     settings = start.settings(model=model, dimension=dimension, placement=placement)
     folder = settings.collection_folder(collection)
     options = index_options(settings, include or [], exclude or [], workers=WORKERS)
+    wanted = targets(paths or [], folder)
     with watch(as_json) as screen:
         models = Models(settings, screen.on_download)
         name, spec, contract = choose_model(settings, models, folder, reembed=reembed)
-        wanted = targets(paths or [], folder)
         if dry_run:
             show_dry_run(foresee(settings, wanted, folder, spec, contract, options), as_json)
             return
         models.remember(spec.weights_sha256, name)
-        with Writer.open(folder, contract, reembed=reembed) as writer:
-            screen.loading(spec)
-            embedder = models.embedder(spec, contract.dimension)
-            report = run_index(wanted, writer, embedder, contract, options, screen.on_progress)
+        try:
+            with Writer.open(folder, contract, reembed=reembed) as writer:
+                screen.loading(spec)
+                embedder = models.embedder(spec, contract.dimension)
+                report = run_index(wanted, writer, embedder, contract, options, screen.on_progress)
+        except KeyboardInterrupt:
+            say_interrupted()
+            raise typer.Exit(130) from None
     show_report(report, settings.collection if collection is None else collection, as_json)

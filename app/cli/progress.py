@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PLAIN_EVERY_S = 5.0
 LIVE_EVERY_S = 0.1
 # Skipped files are all named with --json; for people the first of each reason, and a count.
-SHOWN_PER_REASON = 10
+SHOWN_PER_REASON = 50
 # Expected and often numerous: counted, and named only by --json.
 QUIET_REASONS = frozenset({SkipReason.IGNORED, SkipReason.EXCLUDED})
 
@@ -89,6 +89,11 @@ def watch(as_json: bool) -> Iterator[Screen]:
         yield screen
     finally:
         screen.clear()
+
+
+def say_interrupted() -> None:
+    """What a person needs to know after Ctrl-C."""
+    say("semsearch: interrupted. What was committed is safe; the same command goes on from there.")
 
 
 def show_report(report: Report, collection: str, as_json: bool) -> None:

@@ -72,7 +72,9 @@ class Preparer:
 
     def __init__(self, options: PrepareOptions) -> None:
         self._options = options
-        self._tokenizer = load_tokenizer(options.spec)
+        self._fingerprint = options.contract.fingerprint
+        # One thread: worker processes run beside each other, one per core.
+        self._tokenizer = load_tokenizer(options.spec, in_parallel=False)
         self._reader = Reader(options.limits)
 
     def __enter__(self) -> Self:
@@ -125,7 +127,7 @@ class Preparer:
             metadata=document.metadata,
             chunks=chunks,
             keys=tuple(
-                embedding_key(self._options.contract, Kind.DOCUMENT, chunk.embedded_text)
+                embedding_key(self._fingerprint, Kind.DOCUMENT, chunk.embedded_text)
                 for chunk in chunks
             ),
         )

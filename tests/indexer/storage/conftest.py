@@ -54,7 +54,7 @@ def vector_of(text: str, dimension: int = DIMENSION) -> npt.NDArray[np.float32]:
 
 
 def key_of(text: str) -> bytes:
-    return embedding_key(CONTRACT, Kind.DOCUMENT, text)
+    return embedding_key(CONTRACT.fingerprint, Kind.DOCUMENT, text)
 
 
 def make_chunks(texts: tuple[str, ...]) -> tuple[Chunk, ...]:

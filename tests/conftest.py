@@ -1,0 +1,80 @@
+"""Fixtures for every part: a small real model, a runtime without one, homes that touch nothing."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.embedding.embedder import Embedder
+from indexer.embedding.models import resolve
+from indexer.embedding.runtimes.base import Runtime, TokenBatch
+from indexer.embedding.spec import ModelSpec, load_spec
+from indexer.embedding.tokenizer import load_tokenizer
+from indexer.types import Contract, Placement, Precision, Vectors
+
+MINILM_CHUNKER = "1/256"
+
+
+class HashRuntime(Runtime):
+    """Vectors made from a hash of the tokens: deterministic, no model. Counts what it embeds."""
+
+    placement = Placement.CPU
+    precision = Precision.FP32
+
+    def __init__(self, hidden_size: int) -> None:
+        self.hidden_size = hidden_size
+        self.max_batch_tokens = 4096
+        self.texts = 0
+
+    def forward(self, batch: TokenBatch) -> Vectors:
+        self.texts += len(batch)
+        return np.stack([self._vector(list(ids)) for ids in batch])
+
+    def _vector(self, ids: list[int]) -> Vectors:
+        seed = int.from_bytes(hashlib.sha256(repr(ids).encode()).digest()[:8], "little")
+        drawn = np.random.default_rng(seed).standard_normal(self.hidden_size)
+        return drawn.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def minilm_spec(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
+    """The bundled model with real weights."""
+    ref = resolve("minilm")
+    assert ref.folder is not None
+    return load_spec(ref.folder, ref, tmp_path_factory.mktemp("hashes"))
+
+
+@pytest.fixture
+def contract(minilm_spec: ModelSpec) -> Contract:
+    return minilm_spec.contract(MINILM_CHUNKER)
+
+
+@pytest.fixture
+def hash_embedder(minilm_spec: ModelSpec) -> Iterator[Embedder]:
+    runtime = HashRuntime(minilm_spec.hidden_size)
+    with Embedder(minilm_spec, load_tokenizer(minilm_spec), runtime) as embedder:
+        yield embedder
+
+
+@pytest.fixture
+def embedded_texts(hash_embedder: Embedder) -> Callable[[], int]:
+    """How many texts went through the model so far."""
+    runtime = hash_embedder.runtime
+    assert isinstance(runtime, HashRuntime)
+    return lambda: runtime.texts
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder; no setting of the machine reaches the test."""
+    import os
+
+    for name in [n for n in os.environ if n.startswith(("SEMSEARCH_", "HF_", "XDG_"))]:
+        if name != "SEMSEARCH_TEST_DATA":
+            monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("SEMSEARCH_HOME", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return folder
