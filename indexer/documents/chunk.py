@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from indexer.documents.layout import Layout
 from indexer.documents.pieces import Piece, fit
 from indexer.documents.prefix import Parts, joined, parts_of, shorten
-from indexer.documents.sections import Passage, Section, build_tree, pack
+from indexer.documents.sections import Passage, Section, build_tree, is_one_section, pack
 from indexer.documents.split import cut
 from indexer.errors import UsageError
 from indexer.types import BlockKind, Chunk, ParsedDocument, TokenCounter
@@ -81,7 +81,7 @@ def _in_one_piece(
     document: ParsedDocument, counter: TokenCounter, budget: int, tree: Section
 ) -> tuple[list[Piece], list[int]] | None:
     """The whole document as one piece if it is that short: most notes are."""
-    most = budget // _TARGET_SHARE if tree.children else budget
+    most = budget if is_one_section(tree) else budget // _TARGET_SHARE
     if len(document.text) > most * _QUICK_CHARACTERS_PER_TOKEN:
         return None
     whole = pack(document.text, tree, lambda _start, _end: 0, 1)[0]

@@ -113,15 +113,19 @@ class TextBuilder:
         return ""
 
     def document(
-        self, format: str, title: str = "", metadata: Mapping[str, Any] | None = None
+        self,
+        format: str,
+        title: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        named_by_heading: bool = True,
     ) -> ParsedDocument:
-        """The document so far; its title falls back to the first heading."""
+        """The document so far; its title may fall back to the first heading."""
         text = "".join(self._parts)[:-1]
         places = tuple(place for place in self._places if place.start < len(text))
         return ParsedDocument(
             text=text,
             format=format,
-            title=_one_line(title) or self.first_heading(),
+            title=_one_line(title) or (self.first_heading() if named_by_heading else ""),
             blocks=tuple(self._blocks),
             places=places,
             metadata=json_values(metadata or {}),

@@ -98,7 +98,7 @@ def _add_body(builder: TextBuilder, message: EmailMessage) -> None:
             add_html(builder, root)
 
 
-def _content(part: Message[Any, Any]) -> str:
+def _content(part: "Message[Any, Any]") -> str:
     payload = part.get_payload(decode=True)
     if not isinstance(payload, bytes):
         return ""

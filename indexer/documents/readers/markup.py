@@ -20,6 +20,11 @@ _BLOCKS = frozenset(
     | {"tfoot", "legend", "option", "table", "ul", "ol", "dl", "menu", "pre"}
 )
 _STRUCTURED = frozenset({"table", "pre", *_HEADINGS})
+# Menus that pages mark by class only, and MediaWiki's boxes of links.
+_FURNITURE = frozenset(
+    {"noprint", "navbox", "navbar", "breadcrumb", "breadcrumbs", "interlanguage-link", "skip-link"}
+    | {"mw-editsection", "mw-jump-link", "visually-hidden", "sr-only"}
+)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _AROUND_BREAK = re.compile(r"[^\S\n]*\n[^\S\n]*")
@@ -69,7 +74,7 @@ class _Walk:
             self._builder.add(BlockKind.TABLE, "\n".join(table_rows(element)))
         elif name in ("ul", "ol", "menu") and not _has(element, _STRUCTURED):
             self._builder.add(BlockKind.LIST, "\n".join(_list_lines(element, 0)))
-        elif name == "dl" and not _has(element, _STRUCTURED):
+        elif name == "dl" and not _has(element, _STRUCTURED | {"dl"}):
             self._builder.add(BlockKind.LIST, "\n".join(_definition_lines(element)))
         else:
             self._children(element)
@@ -180,6 +185,10 @@ def _has(element: etree._Element, names: frozenset[str]) -> bool:
 
 def _is_hidden(element: etree._Element) -> bool:
     if element.get("hidden") is not None or element.get("aria-hidden") == "true":
+        return True
+    if element.get("role") == "navigation":
+        return True
+    if not _FURNITURE.isdisjoint((element.get("class") or "").split()):
         return True
     style = element.get("style")
     return style is not None and _HIDDEN.search(style) is not None

@@ -51,7 +51,8 @@ def parse(data: bytes, source: Source) -> list[ParsedDocument]:
         else:
             _add(builder, element)
     title, properties = _properties(meta)
-    return [builder.document(source.format, title, properties)]
+    named = source.format != "ods"  # the first sheet's name is no title
+    return [builder.document(source.format, title, properties, named_by_heading=named)]
 
 
 def _parts(data: bytes) -> tuple[etree._Element, etree._Element | None]:

@@ -1,6 +1,7 @@
 """PDF: text page by page, lines joined into paragraphs, larger type taken for headings."""
 
 import ctypes
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _HEADING_RATIO = 1.15  # type this much larger than the body's is a heading
 _MAX_HEADING = 150
 _GAP_RATIO = 1.6  # a step to the next line this much larger than usual starts a paragraph
+_BOLD_WEIGHT = 600
+_BOLD_NAME = re.compile(rb"bold|black|heavy|CMBX", re.IGNORECASE)
 _HYPHENATED = re.compile(r"\w[\u00ad\u2010\ufffe-]$")
 
 
@@ -21,10 +24,8 @@ _HYPHENATED = re.compile(r"\w[\u00ad\u2010\ufffe-]$")
 class _Line:
     text: str
     size: float  # of its type, in points
-    top: float  # distance from the page's bottom
-    bottom: float
-    left: float
-    right: float
+    baseline: float  # distance from the page's bottom
+    is_bold: bool
 
 
 def parse(data: bytes, source: Source) -> list[ParsedDocument]:
@@ -50,11 +51,10 @@ def _verdict(error: Any) -> Rejected:
 def _read(pdf: Any, source: Source) -> list[ParsedDocument]:
     builder = TextBuilder(source.max_text)
     pages = [list(_lines(pdf, number)) for number in range(len(pdf))]
-    body = _body_size(pages)
-    levels = _heading_levels(pages, body)
+    type = _type_of(pages)
     for number, lines in enumerate(pages, 1):
         builder.place(f"page {number}")
-        _add_page(builder, lines, levels)
+        _add_page(builder, lines, type)
     if not builder.length:
         raise Rejected(
             SkipReason.EMPTY,
@@ -109,36 +109,57 @@ def _split_lines(text_page: Any, n_characters: int) -> list[str]:
 
 def _line(raw: Any, text_page: Any, text: str, start: int) -> _Line:
     first = start + len(text) - len(text.lstrip())
+    x, baseline = ctypes.c_double(), ctypes.c_double()
+    raw.FPDFText_GetCharOrigin(text_page.raw, first, x, baseline)
+    size = float(raw.FPDFText_GetFontSize(text_page.raw, first))
+    matrix = raw.FS_MATRIX()  # many files draw at size 1 and scale
+    if raw.FPDFText_GetMatrix(text_page.raw, first, matrix):
+        size *= math.hypot(matrix.c, matrix.d) or 1.0
     last = start + len(text.rstrip()) - 1
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-    raw.FPDFText_GetCharBox(text_page.raw, first, left, right, bottom, top)
-    far_left, far_right = ctypes.c_double(), ctypes.c_double()
-    unused = ctypes.c_double(), ctypes.c_double()
-    raw.FPDFText_GetCharBox(text_page.raw, last, far_left, far_right, *unused)
-    size = raw.FPDFText_GetFontSize(text_page.raw, (first + last) // 2)
-    height = max(top.value - bottom.value, 0.0)
-    # Some files draw at size 1 and scale: then the height of the letters tells more.
-    size = float(size) if size > 1.5 else height * 1.4
-    return _Line(text.strip(), size, top.value, bottom.value, left.value, far_right.value)
+    is_bold = _is_bold(raw, text_page, first) and _is_bold(raw, text_page, last)
+    return _Line(text.strip(), size, baseline.value, is_bold)
 
 
-def _body_size(pages: Sequence[Sequence[_Line]]) -> float:
-    """The type size most characters have."""
+def _is_bold(raw: Any, text_page: Any, index: int) -> bool:
+    name = ctypes.create_string_buffer(128)
+    raw.FPDFText_GetFontInfo(text_page.raw, index, name, len(name), None)
+    if _BOLD_NAME.search(name.value):
+        return True
+    return int(raw.FPDFText_GetFontWeight(text_page.raw, index)) >= _BOLD_WEIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """How headings of a file stand out."""
+
+    levels: dict[float, int]  # {type size: heading level} for sizes above the body's
+    bold_level: int  # of bold lines in the body's size; 0 when the body is bold itself
+
+    def level(self, line: _Line) -> int:
+        """The heading level of a line; 0 for body text."""
+        if not _may_head(line.text):
+            return 0
+        size_level = self.levels.get(round(line.size, 1), 0)
+        bold = line.is_bold and not line.text.endswith((".", ",", ";"))
+        return size_level or (self.bold_level if bold else 0)
+
+
+def _type_of(pages: Sequence[Sequence[_Line]]) -> _Type:
+    lines = [line for page in pages for line in page]
     sizes: Counter[float] = Counter()
-    for lines in pages:
-        for line in lines:
-            sizes[round(line.size, 1)] += len(line.text)
-    return sizes.most_common(1)[0][0] if sizes else 0.0
-
-
-def _heading_levels(pages: Sequence[Sequence[_Line]], body: float) -> dict[float, int]:
-    """{type size: heading level} for the sizes above the body's, largest first."""
-    sizes: Counter[float] = Counter()
-    for lines in pages:
-        for line in lines:
-            if line.size > body * _HEADING_RATIO and _may_head(line.text):
-                sizes[round(line.size, 1)] += 1
-    return {size: min(level, 6) for level, size in enumerate(sorted(sizes, reverse=True), 1)}
+    weights: Counter[bool] = Counter()
+    for line in lines:
+        sizes[round(line.size, 1)] += len(line.text)
+        weights[line.is_bold] += len(line.text)
+    body = sizes.most_common(1)[0][0] if sizes else 0.0
+    larger = {
+        round(line.size, 1)
+        for line in lines
+        if line.size > body * _HEADING_RATIO and _may_head(line.text)
+    }
+    levels = {size: min(level, 5) for level, size in enumerate(sorted(larger, reverse=True), 1)}
+    is_bold_rare = weights[True] * 4 < weights[False]
+    return _Type(levels, max(levels.values(), default=0) + 1 if is_bold_rare else 0)
 
 
 def _may_head(text: str) -> bool:
@@ -146,31 +167,31 @@ def _may_head(text: str) -> bool:
     return len(text) <= _MAX_HEADING and letters * 2 > len(text) and letters > 2
 
 
-def _add_page(builder: TextBuilder, lines: Sequence[_Line], levels: dict[float, int]) -> None:
+def _add_page(builder: TextBuilder, lines: Sequence[_Line], type: _Type) -> None:
     step = _usual_step(lines)
     waiting: list[_Line] = []
     for line in lines:
-        if waiting and not _continues(waiting[-1], line, step, levels):
-            _add_lines(builder, waiting, levels)
+        if waiting and not _continues(waiting[-1], line, step, type):
+            _add_lines(builder, waiting, type)
             waiting = []
         waiting.append(line)
-    _add_lines(builder, waiting, levels)
+    _add_lines(builder, waiting, type)
 
 
 def _usual_step(lines: Sequence[_Line]) -> float:
     steps = Counter(
-        round(above.bottom - below.bottom, 0)
+        round(above.baseline - below.baseline, 0)
         for above, below in zip(lines, lines[1:], strict=False)
-        if 0 < above.bottom - below.bottom < 4 * max(above.size, 1.0)
+        if 0 < above.baseline - below.baseline < 4 * max(above.size, 1.0)
     )
     return steps.most_common(1)[0][0] if steps else 0.0
 
 
-def _continues(above: _Line, below: _Line, step: float, levels: dict[float, int]) -> bool:
+def _continues(above: _Line, below: _Line, step: float, type: _Type) -> bool:
     """True when two lines are of one paragraph (or one heading of two lines)."""
-    if _level(above, levels) != _level(below, levels):
+    if type.level(above) != type.level(below):
         return False
-    down = above.bottom - below.bottom
+    down = above.baseline - below.baseline
     usual = max(step, above.size)
     # Upwards is the next column: a paragraph may go on there, unless a sentence has just ended.
     if down < -above.size:
@@ -178,14 +199,10 @@ def _continues(above: _Line, below: _Line, step: float, levels: dict[float, int]
     return down <= usual * _GAP_RATIO
 
 
-def _level(line: _Line, levels: dict[float, int]) -> int:
-    return levels.get(round(line.size, 1), 0) if _may_head(line.text) else 0
-
-
-def _add_lines(builder: TextBuilder, lines: Sequence[_Line], levels: dict[float, int]) -> None:
+def _add_lines(builder: TextBuilder, lines: Sequence[_Line], type: _Type) -> None:
     if not lines:
         return
-    level = _level(lines[0], levels)
+    level = type.level(lines[0])
     text = _join(lines)
     if level and len(text) <= _MAX_HEADING:
         builder.add_heading(text, level)

@@ -1,6 +1,7 @@
 """Workbooks: each sheet under its name, rows as lines, values as last calculated."""
 
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -11,6 +12,10 @@ from indexer.documents.readers.base import Rejected, Source, TextBuilder
 from indexer.documents.readers.container import Container, core_properties
 from indexer.types import BlockKind, ParsedDocument, SkipReason
 
+# The names programs give; they say nothing.
+_UNNAMED = re.compile(
+    r"(?:sheet|tabelle|feuil|hoja|foglio|лист|工作表|シート)\s*\d*$", re.IGNORECASE
+)
 _MAX_EMPTY_ROWS = 100_000  # a stray cell far down must not cost a minute
 
 
@@ -35,8 +40,8 @@ def parse(data: bytes, source: Source) -> list[ParsedDocument]:
         book.close()
     properties = core_properties(container)
     title = properties.pop("title", "")
-    document = builder.document(source.format, title, {**properties, "sheets": book.sheetnames})
-    return [document]
+    properties_and_sheets = {**properties, "sheets": book.sheetnames}
+    return [builder.document(source.format, title, properties_and_sheets, named_by_heading=False)]
 
 
 def _add_sheet(builder: TextBuilder, sheet: Any) -> None:
@@ -46,7 +51,10 @@ def _add_sheet(builder: TextBuilder, sheet: Any) -> None:
     if first is None:
         return
     builder.place(f"sheet {sheet.title}")
-    builder.add_heading(sheet.title, 1)
+    if _UNNAMED.match(sheet.title):
+        builder.leave_sections()
+    else:
+        builder.add_heading(sheet.title, 1)
     builder.add(BlockKind.TABLE, first)
     for block in blocks:
         builder.add(BlockKind.TABLE, block)

@@ -1,5 +1,7 @@
 """Any XML: text by elements, headings where an element is called title."""
 
+from itertools import groupby
+
 from lxml import etree
 
 from indexer.documents.readers.base import Rejected, Source, TextBuilder
@@ -11,6 +13,9 @@ _TITLES = frozenset({"title", "head", "heading", "article-title", "invention-tit
 _CODE = frozenset({"code", "programlisting", "preformat", "screen", "pre", "codeblock"})
 _TABLES = frozenset({"table", "tgroup"})
 _MAX_LEVEL = 6
+# Of journal articles: what only catalogues read.
+_UNSEEN = frozenset({"journal-meta", "article-id", "article-categories", "pub-id", "object-id"})
+_SHORT = 80
 
 
 def parse_xml(data: bytes) -> etree._Element:
@@ -47,6 +52,8 @@ def parse(data: bytes, source: Source) -> list[ParsedDocument]:
 def _add(builder: TextBuilder, element: etree._Element, level: int) -> None:
     """Append an element's text. Depth is bounded: libxml2 refuses trees deeper than 256."""
     name = local_name(element)
+    if not name or name in _UNSEEN:
+        return
     if name in _TITLES:
         builder.add_heading(inline_text(element), min(level, _MAX_LEVEL))
     elif name in _TABLES:
@@ -58,9 +65,21 @@ def _add(builder: TextBuilder, element: etree._Element, level: int) -> None:
         builder.add(BlockKind.PARAGRAPH, inline_text(element))
     else:
         titled = any(local_name(child) in _TITLES for child in element)
-        for child in element:
-            own = local_name(child) in _TITLES
-            _add(builder, child, level if own or not titled else level + 1)
+        for _, run in groupby(element, _is_short_leaf):
+            children = list(run)
+            if _is_short_leaf(children[0]) and len(children) > 1:  # the fields of a record
+                texts = (inline_text(child) for child in children)
+                builder.add(BlockKind.PARAGRAPH, "\n".join(text for text in texts if text))
+                continue
+            for child in children:
+                own = local_name(child) in _TITLES
+                _add(builder, child, level if own or not titled else level + 1)
+
+
+def _is_short_leaf(element: etree._Element) -> bool:
+    if len(element) or local_name(element) in _TITLES | _UNSEEN | _CODE:
+        return False
+    return len(element.text or "") <= _SHORT
 
 
 def _texts(element: etree._Element) -> list[str]:
