@@ -40,8 +40,8 @@ def index_options(
 
 def choose_model(
     settings: Settings, models: Models, folder: Path, *, reembed: bool
-) -> tuple[str, ModelSpec, Contract]:
-    """(name, spec, contract) to index with.
+) -> tuple[str | None, ModelSpec, Contract]:
+    """(name to remember the model by, spec, contract) to index with.
 
     A model that was named (flag or environment) is taken at its word, and refused by the store if
     the collection has another; otherwise an existing collection keeps its own.
@@ -50,7 +50,7 @@ def choose_model(
     if is_collection(folder) and not named and not reembed:
         with Collection.open(folder) as existing:
             contract = existing.contract
-        return contract.model, models.of_contract(contract), contract
+        return None, models.of_contract(contract), contract
     spec = models.named(settings.model)
     chunker = f"{CHUNKER_VERSION}/{min(settings.chunk_tokens, spec.max_tokens)}"
     return settings.model, spec, spec.contract(chunker, settings.dimension)

@@ -52,7 +52,8 @@ class Collection:
         # No worker processes: they would run an unguarded calling script a second time.
         options = index_options(self._settings, include, exclude, workers=0)
         name, spec, contract = choose_model(self._settings, self._models, folder, reembed=reembed)
-        self._models.remember(spec.weights_sha256, name)
+        if name is not None:
+            self._models.remember(spec.weights_sha256, name)
         with Writer.open(folder, contract, reembed=reembed) as writer:
             embedder = self._models.embedder(spec, contract.dimension)
             return index(targets, writer, embedder, contract, options).to_dict()

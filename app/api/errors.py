@@ -72,7 +72,7 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     status = 400 if first["type"] == "json_invalid" else 422
-    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    where = ".".join(str(part) for part in first["loc"][1:])  # [0] is body, path or query
     message = f"{where}: {first['msg']}" if where else str(first["msg"])
     return answer(status, message, param=where or None, code=first["type"])
 

@@ -34,7 +34,7 @@ class SearchRequest(Strict):
         Field(max_length=2_000, description="The task, for models that take instructions"),
     ] = None
     collection: Annotated[
-        CollectionName | list[CollectionName] | None,
+        CollectionName | Annotated[list[CollectionName], Field(min_length=1, max_length=64)] | None,
         Field(description="One or several collections; unset: the default one"),
     ] = None
 

@@ -59,7 +59,8 @@ def index(
         if dry_run:
             show_dry_run(foresee(settings, wanted, folder, spec, contract, options), as_json)
             return
-        models.remember(spec.weights_sha256, name)
+        if name is not None:
+            models.remember(spec.weights_sha256, name)
         try:
             with Writer.open(folder, contract, reembed=reembed) as writer:
                 screen.loading(spec)

@@ -30,6 +30,7 @@ class Models:
         self._settings = settings
         self._on_download = on_download
         self._loaded: dict[tuple[str, int], Embedder] = {}
+        self._of_contract: dict[str, Embedder] = {}  # by fingerprint
         self._lock = threading.Lock()
 
     def named(self, name: str) -> ModelSpec:
@@ -91,8 +92,12 @@ class Models:
             return self._loaded[key]
 
     def embedder_of(self, contract: Contract) -> Embedder:
-        """The embedder for queries on a collection of this contract."""
-        return self.embedder(self.of_contract(contract), contract.dimension)
+        """The embedder for queries on a collection of this contract; found and checked once."""
+        fingerprint = contract.fingerprint
+        if fingerprint not in self._of_contract:
+            spec = self.of_contract(contract)
+            self._of_contract[fingerprint] = self.embedder(spec, contract.dimension)
+        return self._of_contract[fingerprint]
 
     def listing(self) -> list[dict[str, Any]]:
         """The short names: what each stands for, and whether it is on this machine."""
