@@ -147,7 +147,7 @@ def tokenizer_json(post_processor: dict[str, Any] | None = None) -> dict[str, An
     tokens = _byte_tokens()
     space = tokens[ord(" ")]
     merges: list[list[str]] = []
-    for word in [*_WORDS, *(space + word for word in _WORDS)]:
+    for word in [*(space + word for word in _WORDS), *_WORDS]:  # earlier merges win
         for end in range(2, len(word) + 1):
             if [word[: end - 1], word[end - 1]] not in merges:
                 merges.append([word[: end - 1], word[end - 1]])

@@ -89,7 +89,7 @@ def resolve(name_or_path: str | Path) -> ModelRef:
     if name in _SHORT_NAMES:
         known = _SHORT_NAMES[name]
         return ModelRef(name, known.model, known.revision, known.sha256)
-    if "\0" not in name and Path(name).is_dir():
+    if name and "\0" not in name and Path(name).is_dir():
         folder = Path(name).absolute()
         return ModelRef(name, folder.resolve().name, folder=folder)
     if (match := _HUB_ID.fullmatch(name)) and ".." not in name:

@@ -22,17 +22,17 @@ def pool(states: "torch.Tensor", mask: "torch.Tensor", how: Pooling) -> "torch.T
     import torch
 
     if how is Pooling.MEAN:
-        weights = mask.unsqueeze(-1).to(states.dtype)
-        total = (states * weights).sum(dim=1, dtype=torch.float32)
-        counts = weights.sum(dim=1, dtype=torch.float32)
-        return total / counts.clamp(min=1e-9)
+        # Filled, not multiplied by 0: padding may hold NaN, and NaN x 0 is NaN.
+        kept = states.masked_fill(mask.unsqueeze(-1) == 0, 0)
+        counts = mask.sum(dim=1, keepdim=True, dtype=torch.float32)
+        return kept.sum(dim=1, dtype=torch.float32) / counts.clamp(min=1e-9)
     length = mask.shape[1]
     if how is Pooling.CLS:
         index = mask.int().argmax(dim=1)
     else:
         index = length - 1 - mask.int().flip(1).argmax(dim=1)
     rows = torch.arange(len(states), device=states.device)
-    return (states[rows, index] * mask[rows, index].unsqueeze(-1)).float()
+    return states[rows, index].masked_fill(mask[rows, index].unsqueeze(-1) == 0, 0).float()
 
 
 def finish(pooled: Vectors, dimension: int) -> Vectors:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from indexer.embedding import model_folder
 from indexer.embedding.file_hashes import sha256_of
+from indexer.embedding.limits import read_limits
 from indexer.embedding.models import ModelRef
 from indexer.embedding.record import read_record
 from indexer.errors import UsageError
@@ -99,7 +100,7 @@ def load_spec(
     architecture = model_folder.architecture_of(config, transformer)
     pooling, width = model_folder.read_pooling(modules)
     prompts = model_folder.read_prompts(modules)
-    limits = model_folder.read_limits(transformer, config, architecture)
+    limits = read_limits(transformer, config, architecture)
     weights = model_folder.weight_files(transformer)
     model, revision = _identity(folder, ref)
     is_qwen3 = architecture == "qwen3" and pooling is Pooling.LAST_TOKEN

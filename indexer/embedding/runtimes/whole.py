@@ -133,7 +133,7 @@ class WholeModel(Runtime):
 
 def _load(spec: ModelSpec, device: str, precision: Precision) -> Any:
     import torch
-    from transformers import AutoModel
+    from safetensors import SafetensorError
 
     dtype = {
         Precision.FP32: torch.float32,
@@ -143,22 +143,34 @@ def _load(spec: ModelSpec, device: str, precision: Precision) -> Any:
     _check_architecture(spec)
     try:
         with _quiet():
-            model, report = AutoModel.from_pretrained(
-                spec.transformer_folder,
-                dtype=dtype,
-                attn_implementation="sdpa",
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+            try:
+                model, report = _from_folder(spec, dtype, "sdpa")
+            except ValueError:
+                # Some architectures (mpnet) have no fused attention; transformers says it so.
+                model, report = _from_folder(spec, dtype, "eager")
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise ModelError(
             f"{spec.transformer_folder}: transformers cannot load it as {spec.architecture} "
             f"({error})."
         ) from error
     _check_weights(spec, report)
     return model.eval().requires_grad_(False).to(device)
+
+
+def _from_folder(spec: ModelSpec, dtype: Any, attention: str) -> tuple[Any, dict[str, Any]]:
+    """(model, what was missing), from safetensors only, without code from the folder."""
+    from transformers import AutoModel
+
+    model, report = AutoModel.from_pretrained(
+        spec.transformer_folder,
+        dtype=dtype,
+        attn_implementation=attention,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    return model, report
 
 
 def _check_architecture(spec: ModelSpec) -> None:

@@ -1,0 +1,52 @@
+"""The whole model on a CUDA device (make test-gpu): the same vectors as on the CPU."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.embedding.embedder import Embedder, open_embedder
+from indexer.embedding.spec import load_spec
+from indexer.types import Kind, Placement, Precision
+
+pytestmark = pytest.mark.gpu
+
+TEXTS = ["", "a", "the model of the document", "向量检索 " * 20, "index " * 900]
+
+
+@pytest.mark.parametrize(
+    ("precision", "least_cosine"),
+    [(Precision.FP32, 0.9999999), (Precision.BF16, 0.99), (Precision.FP16, 0.999)],
+)
+def test_gpu_vectors_are_those_of_the_cpu(
+    tiny: Embedder, tiny_folder: Path, precision: Precision, least_cosine: float
+) -> None:
+    with open_embedder(load_spec(tiny_folder), Placement.GPU, precision) as gpu:
+        assert gpu.runtime.placement is Placement.GPU
+        vectors = gpu.embed(TEXTS, Kind.DOCUMENT)
+    cosines = np.einsum("ij,ij->i", vectors, tiny.embed(TEXTS, Kind.DOCUMENT), dtype=np.float64)
+    assert cosines.min() >= least_cosine - 1e-6
+
+
+def test_gpu_out_of_memory_halves_and_goes_on(tiny: Embedder, tiny_folder: Path) -> None:
+    import torch
+
+    texts = [f"{i} " + "index " * 2000 for i in range(32)]
+    expected = tiny.embed(texts, Kind.DOCUMENT)
+    with open_embedder(load_spec(tiny_folder), Placement.GPU, max_batch_tokens=1 << 20) as gpu:
+        torch.cuda.empty_cache()
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(
+            (torch.cuda.memory_reserved() + (96 << 20)) / total
+        )
+        try:
+            vectors = gpu.embed(texts, Kind.DOCUMENT)
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+        assert gpu.runtime.max_batch_tokens < 1 << 20
+    assert np.abs(vectors - expected).max() <= 1e-5
+
+
+def test_auto_placement_takes_the_gpu(tiny_folder: Path) -> None:
+    with open_embedder(load_spec(tiny_folder)) as opened:
+        assert opened.runtime.placement is Placement.GPU
