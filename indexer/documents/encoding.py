@@ -11,25 +11,14 @@ _BOMS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE_BYTES = 1 << 16
-# Single and multi byte encodings still met in the wild. Left to all of its 90, charset-normalizer
-# calls short Latin-1 texts Hebrew or Mac Turkish.
-_LEGACY = [
-    "gb18030",
-    "big5",
-    "shift_jis",
-    "cp932",
-    "euc_jp",
-    "euc_kr",
-    "cp949",
-    "cp1252",
-    "cp1250",
-    "cp1251",
-    "koi8_r",
-    "cp1253",
-    "cp1254",
-    "cp1255",
-    "cp1256",
-]
+# Encodings still met in the wild, the likelier first. Left to all of its 90, charset-normalizer
+# calls short Latin-1 texts Hebrew or Mac Turkish; left to its own order, French Central European.
+_LEGACY = (
+    *("cp1252", "gb18030", "big5", "cp932", "euc_jp", "cp949", "euc_kr"),
+    *("cp1251", "koi8_r", "cp1250", "cp1253", "cp1254", "cp1255", "cp1256"),
+)
+_KANA = re.compile("[\u3041-\u30fa]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -108,17 +97,36 @@ def _decode_damaged(data: bytes) -> str | None:
 
 
 def _decode_legacy(data: bytes) -> str:
-    from charset_normalizer import from_bytes
-
     sample = data[:_SAMPLE_BYTES]
     if len(data) > len(sample):  # never judge half a character
         sample = sample[: sample.rfind(b"\n") + 1] or sample
-    best = from_bytes(sample, cp_isolation=_LEGACY).best()
-    name = best.encoding if best is not None else "cp1252"
-    try:
-        return data.decode(name)
-    except UnicodeDecodeError:
-        return data.decode("latin-1" if best is None else name, "replace")
+    name = _japanese(sample) or _likeliest(sample)
+    return data.decode(name, "replace")
+
+
+def _japanese(sample: bytes) -> str | None:
+    """A Japanese encoding, if it shows kana: charset-normalizer takes Shift-JIS for Korean."""
+    for name in ("cp932", "euc_jp"):
+        try:
+            text = sample.decode(name)
+        except UnicodeDecodeError:
+            continue
+        if len(_KANA.findall(text)) * 5 > len(_BEYOND_ASCII.findall(text)):
+            return name
+    return None
+
+
+def _likeliest(sample: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(sample, cp_isolation=list(_LEGACY))
+    ranked = sorted(
+        (round(match.chaos, 2), -round(match.coherence, 2), _LEGACY.index(name), name)
+        for match in matches
+        for name in (match.encoding, *match.could_be_from_charset)
+        if name in _LEGACY
+    )
+    return ranked[0][-1] if ranked else "cp1252"
 
 
 def _is_noise(text: str) -> bool:

@@ -46,7 +46,20 @@ def fit(
         answers = iter(counter.count([piece.embedded(text) for piece in fresh]))
         counts = [next(answers) if count is None else count for count in known]
         settled = smaller
-    return settled, counts
+    return _without_repeats(settled, counts)
+
+
+def _without_repeats(
+    pieces: Sequence[Piece], counts: Sequence[int]
+) -> tuple[list[Piece], list[int]]:
+    """Without pieces that hold nothing but an overlap: what cutting smaller may leave of one."""
+    kept: list[Piece] = []
+    kept_counts: list[int] = []
+    for piece, count in zip(pieces, counts, strict=True):
+        if not kept or piece.end > kept[-1].end:
+            kept.append(piece)
+            kept_counts.append(count)
+    return kept, kept_counts
 
 
 def _shrink(layout: Layout, piece: Piece, count: int, budget: int) -> list[Piece]:

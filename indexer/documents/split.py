@@ -26,15 +26,20 @@ def cut(layout: Layout, start: int, end: int, room: int, overlap: int) -> list[S
     `start` is a grapheme boundary. A cut inside a block repeats up to `overlap` tokens before it.
     """
     spans: list[Span] = []
+    reached = start
     solid = start + len(layout.text[start:end].rstrip())
     while True:
-        if layout.measure(start, solid) <= room and solid - start <= room * _CHARACTERS_PER_TOKEN:
+        first = _first_solid(layout, start)
+        if layout.measure(first, solid) <= room and solid - first <= room * _CHARACTERS_PER_TOKEN:
             return [*spans, (start, end)]
-        at = _best_cut(layout, start, solid, room)
+        at = _best_cut(layout, first, solid, room)
         if at >= solid:
             return [*spans, (start, end)]
+        if spans and at <= reached:  # nothing new fits beside what is repeated
+            start = reached
+            continue
         spans.append((start, at))
-        start = _step_back(layout, start, at, overlap)
+        start, reached = _step_back(layout, first, at, overlap), at
 
 
 def halve(layout: Layout, start: int, end: int) -> list[Span]:
@@ -43,15 +48,21 @@ def halve(layout: Layout, start: int, end: int) -> list[Span]:
     One code point comes back whole.
     """
     solid = start + len(layout.text[start:end].rstrip())
-    middle = (start + solid) // 2
-    if middle <= start:
+    first = _first_solid(layout, start)
+    middle = (first + solid) // 2
+    if middle <= first:
         return [(start, end)]
-    at = layout.settle(middle, start)
-    if at <= start:
-        at = graphemes.following(layout.text, start)
+    at = layout.settle(middle, first)
+    if at <= first:
+        at = graphemes.following(layout.text, first)
     if at >= solid:
         at = middle
     return [(start, at), (at, end)]
+
+
+def _first_solid(layout: Layout, start: int) -> int:
+    """Where a chunk's text begins after white space, which costs nothing: it is not embedded."""
+    return layout.settle(layout.skip_space(start), start)
 
 
 def _best_cut(layout: Layout, start: int, end: int, room: int) -> int:

@@ -1,7 +1,7 @@
 """Token counters: bytes, words, and the real WordPiece of the bundled small model."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
+
+from indexer.documents.read import Reader
+from indexer.types import ParsedDocument, Skipped
 
 
 @dataclass(frozen=True)
@@ -81,3 +84,52 @@ def words() -> WordCounter:
 @pytest.fixture
 def wordpiece() -> WordPieceCounter:
     return WordPieceCounter()
+
+
+@pytest.fixture(scope="session")
+def reader() -> Iterator[Reader]:
+    """One reader with one child for all tests, as in a run over a folder."""
+    with Reader() as shared:
+        yield shared
+
+
+Parse = Callable[[str, bytes | str], list[ParsedDocument]]
+
+
+@pytest.fixture
+def parse(reader: Reader) -> Parse:
+    """Reads content under a file name; fails when it is skipped."""
+
+    def read(name: str, content: bytes | str) -> list[ParsedDocument]:
+        data = content.encode() if isinstance(content, str) else content
+        answer = reader.read(Path("/folder") / name, data)
+        assert isinstance(answer, list), answer
+        return answer
+
+    return read
+
+
+@pytest.fixture
+def refuse(reader: Reader) -> Callable[[str, bytes | str], Skipped]:
+    """Reads content under a file name; fails unless it is skipped."""
+
+    def read(name: str, content: bytes | str) -> Skipped:
+        data = content.encode() if isinstance(content, str) else content
+        answer = reader.read(Path("/folder") / name, data)
+        assert isinstance(answer, Skipped), answer
+        return answer
+
+    return read
+
+
+@pytest.fixture
+def outline() -> Callable[[ParsedDocument], list[tuple[str, str]]]:
+    """(kind and level, text) of each block, to compare with at a glance."""
+
+    def of(document: ParsedDocument) -> list[tuple[str, str]]:
+        return [
+            (f"{block.kind}{block.level or ''}", document.text[block.start : block.end])
+            for block in document.blocks
+        ]
+
+    return of

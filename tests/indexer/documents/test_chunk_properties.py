@@ -91,7 +91,7 @@ def check(document: ParsedDocument, chunks: list[Chunk], counter: Any, budget: i
 
 
 @pytest.mark.parametrize("budget", [16, 40, 512])
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(document=documents())
 def test_chunks_of_any_document_keep_every_promise(
     counter_type: type, budget: int, document: ParsedDocument
@@ -101,7 +101,7 @@ def test_chunks_of_any_document_keep_every_promise(
     check(document, chunk_document(document, counter, options), counter, budget)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=TEXTS)
 def test_chunks_of_any_markdown_keep_every_promise(counter_type: type, text: str) -> None:
     document = parse_text(text, "markdown")
