@@ -22,6 +22,8 @@ _BOOT = (
     "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; "
     "from indexer.documents.sandbox_child import main; main()"
 )
+# SIGILL, SIGTRAP, SIGABRT: how PDFium and other C libraries end when an allocation fails.
+_GIVING_UP = (4, 5, 6)
 _WATCH_EVERY_S = 0.05
 _REPLY_OVERHEAD = 64 * MIB  # block lists and JSON escapes beside the text
 
@@ -66,6 +68,7 @@ class Sandbox:
         }
         request = protocol.frame(json.dumps(head).encode()) + protocol.frame(data)
         with self._lock:
+            used = self._served > 0
             try:
                 return self._ask(request)
             except Rejected as rejected:
@@ -73,7 +76,6 @@ class Sandbox:
                     raise
                 # An earlier file may be to blame (fragmented memory, damaged state): the verdict on
                 # a file must not depend on what was read before it.
-                used = self._served > 0
                 self._drop()
                 if not used:
                     raise
@@ -99,7 +101,7 @@ class Sandbox:
                 reply, problem = None, str(error)
         if watch.verdict is not None or reply is None:
             code = self._drop(ending=reply is None)
-            raise watch.verdict or _verdict_on_crash(code, problem, watch, self._limits)
+            raise watch.verdict or _verdict_on_crash(code, problem, self._limits)
         self._served += 1
         try:
             return protocol.decode_reply(reply)
@@ -156,7 +158,6 @@ class _Watch(threading.Thread):
         self._limits = limits
         self._done = threading.Event()
         self.verdict: Rejected | None = None
-        self.peak_bytes = 0
 
     def __enter__(self) -> "_Watch":
         self.start()
@@ -169,8 +170,8 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         end = time.monotonic() + self._limits.timeout_s
         while not self._done.wait(max(0.0, min(_WATCH_EVERY_S, end - time.monotonic()))):
-            self.peak_bytes = max(self.peak_bytes, caps.resident_bytes(self._process.pid) or 0)
-            if self.peak_bytes > self._limits.memory_bytes:
+            held = caps.resident_bytes(self._process.pid) or 0
+            if held > self._limits.memory_bytes:
                 self.verdict = _too_much_memory(self._limits)
             elif time.monotonic() >= end:
                 self.verdict = Rejected(
@@ -190,12 +191,13 @@ def _too_much_memory(limits: ReadLimits) -> Rejected:
     )
 
 
-def _verdict_on_crash(
-    code: int | None, problem: str, watch: _Watch, limits: ReadLimits
-) -> Rejected:
-    # C libraries abort when memory runs out.
-    if code is not None and code < 0 and watch.peak_bytes * 5 > limits.memory_bytes * 4:
-        return _too_much_memory(limits)
+def _verdict_on_crash(code: int | None, problem: str, limits: ReadLimits) -> Rejected:
+    if code is not None and -code in _GIVING_UP:
+        return Rejected(
+            SkipReason.MEMORY,
+            f"crashed its parser (signal {-code}), as parsers do for want of memory; the limit is "
+            f"{limits.memory_bytes / MIB:.0f} MiB.",
+        )
     if code is not None and code < 0:
         return _Crashed(SkipReason.BROKEN, f"crashed its parser (signal {-code})")
     return _Crashed(SkipReason.BROKEN, f"crashed its parser ({problem}, exit code {code})")

@@ -5,7 +5,7 @@ import re
 from lxml import etree
 
 from indexer.documents.readers.base import Source, TextBuilder, decode_or_reject
-from indexer.documents.readers.markup import add_html, inline_text, local_name
+from indexer.documents.readers.markup import add_html, inline_text, is_out_of_memory, local_name
 from indexer.types import ParsedDocument
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
@@ -39,7 +39,12 @@ def parse_tree(data: bytes) -> etree._Element | None:
 def tree_of(text: str) -> etree._Element | None:
     """The tree of decoded HTML. Nothing is fetched, whatever the page asks for."""
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True)
-    return etree.fromstring(text.encode(), parser)
+    try:
+        return etree.fromstring(text.encode(), parser)
+    except etree.XMLSyntaxError as error:
+        if is_out_of_memory(error):
+            raise MemoryError from error
+        return None  # nothing but comments and the like
 
 
 def _main_part(root: etree._Element) -> etree._Element:

@@ -36,6 +36,11 @@ def local_name(element: etree._Element) -> str:
     return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
 
 
+def is_out_of_memory(error: etree.XMLSyntaxError) -> bool:
+    """True when libxml2 gave up for want of memory, which it reports as (unknown) syntax error."""
+    return error.code in (None, 0, etree.ErrorTypes.ERR_NO_MEMORY)
+
+
 def add_html(builder: TextBuilder, root: etree._Element) -> None:
     """Append the visible content below `root`."""
     walk = _Walk(builder)

@@ -6,7 +6,7 @@ from lxml import etree
 
 from indexer.documents.readers.base import Rejected, Source, TextBuilder
 from indexer.documents.readers.html import parse as parse_html
-from indexer.documents.readers.markup import inline_text, local_name, table_rows
+from indexer.documents.readers.markup import inline_text, is_out_of_memory, local_name, table_rows
 from indexer.types import BlockKind, ParsedDocument, SkipReason
 
 _TITLES = frozenset({"title", "head", "heading", "article-title", "invention-title"})
@@ -35,6 +35,8 @@ def parse_xml(data: bytes) -> etree._Element:
     try:
         return etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
+        if is_out_of_memory(error):
+            raise MemoryError from error
         raise Rejected(SkipReason.BROKEN, f"is not well-formed XML: {error}") from error
 
 
