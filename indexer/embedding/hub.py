@@ -67,33 +67,41 @@ def fetch(
         ModelError: out of reach, unknown, refused, or not what its hashes say.
     """
     folder = local_folder(ref, models_folder)
-    hashes = cache_folder or models_folder
-    if ref.folder is not None or folder.is_dir():
-        _verify(ref, folder, hashes)
-        return folder
-    if offline:
-        raise _out_of_reach(ref, folder, "the hub", "offline mode is on")
+    try:
+        if ref.folder is None and not folder.is_dir():
+            if offline:
+                raise _out_of_reach(ref, folder, "the hub", "offline mode is on")
+            from indexer.embedding.hub_client import HubClient
+
+            with HubClient(endpoint, token, retry_wait_s) as client:
+                _fetch_remote(ref, client, folder, on_progress)
+        _verify(ref, folder, cache_folder or models_folder)
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: cannot be read or written ({error.strerror or error}). "
+            "Check its rights and the space on its disk."
+        ) from error
+    return folder
+
+
+def _fetch_remote(
+    ref: ModelRef, client: "HubClient", folder: Path, on_progress: OnProgress | None
+) -> None:
+    """Download into `folder`; processes that want the same model wait for the first."""
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # a lazy export
         WeakFileLock,
     )
 
-    from indexer.embedding.hub_client import HubClient, UnreachableError
+    from indexer.embedding.hub_client import UnreachableError
 
-    models_folder.mkdir(parents=True, exist_ok=True)
-    with (
-        WeakFileLock(folder.with_name(folder.name + ".lock")),
-        HubClient(endpoint, token, retry_wait_s) as client,
-    ):
-        # Another process may have fetched it while this one waited for the lock.
-        if not folder.is_dir():
-            try:
-                _download(ref, client, folder, on_progress).replace(folder)
-            except UnreachableError as error:
-                raise _out_of_reach(ref, folder, client.endpoint, str(error)) from error
-            except OSError as error:
-                raise ModelError(f"{models_folder}: cannot hold {ref.model} ({error}).") from error
-    _verify(ref, folder, hashes)
-    return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(folder.with_name(folder.name + ".lock")):
+        if folder.is_dir():
+            return  # another process fetched it while this one waited
+        try:
+            _download(ref, client, folder, on_progress).replace(folder)
+        except UnreachableError as error:
+            raise _out_of_reach(ref, folder, client.endpoint, str(error)) from error
 
 
 def _verify(ref: ModelRef, folder: Path, cache_folder: Path) -> None:

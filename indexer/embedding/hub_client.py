@@ -76,8 +76,8 @@ class HubClient:
                 response = self._http.get(url, params={"blobs": "true"})
                 self._check_status(response, f"{model}@{revision}" if revision else model)
                 return _parse(response.json())
-            except httpx.ConnectError as error:
-                raise UnreachableError(_cause(error)) from error  # offline: waiting is no use
+            except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+                raise UnreachableError(_cause(error)) from error  # waiting is no use
             except (httpx.HTTPError, _ServerTroubleError) as error:
                 cause = _cause(error)
             except (ValueError, KeyError, TypeError, AttributeError) as error:

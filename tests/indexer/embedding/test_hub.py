@@ -7,13 +7,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from indexer.embedding.hub import fetch, local_folder
-from indexer.embedding.models import ModelRef, resolve
+from indexer.embedding.hub import fetch
+from indexer.embedding.models import ModelRef
 from indexer.errors import ModelError
 
 
@@ -195,6 +196,26 @@ def test_fetch_nobody_listening_names_the_ways_out(tmp_path: Path) -> None:
         assert way in str(caught.value)
 
 
+@pytest.mark.parametrize("endpoint", ["hub.example", "http://[::1", "ftp://hub.example"])
+def test_fetch_endpoint_that_is_no_web_address_is_named(tmp_path: Path, endpoint: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        fetch(REF, tmp_path, endpoint=endpoint)
+    assert endpoint in str(caught.value)
+
+
+def test_fetch_models_folder_that_cannot_be_made_is_named(hub: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"org--small: cannot be read or written"):
+        pull(hub, tmp_path / "file" / "models")
+
+
+def test_fetch_by_two_processes_at_once_downloads_once(hub: Any, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: pull(hub, tmp_path), range(2))
+    assert first == second
+    assert hub.weight_requests() == [None]
+
+
 def test_fetch_offline_asks_nothing_and_names_the_ways_out(hub: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"offline mode is on.*--model minilm"):
         pull(hub, tmp_path, offline=True)
@@ -269,24 +290,3 @@ def test_fetch_hostile_revision_is_no_folder_name(hub: Any, tmp_path: Path) -> N
     with pytest.raises(ModelError, match="no model hub's answer"):
         pull(hub, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] in ([], ["org--small.lock"])
-
-
-def test_fetch_bundled_minilm_checks_its_hash(tmp_path: Path) -> None:
-    ref = resolve("minilm")
-    assert fetch(ref, tmp_path, offline=True) == ref.folder
-    damaged = tmp_path / "copy"
-    assert ref.folder is not None
-    shutil.copytree(ref.folder, damaged)
-    with (damaged / "model.safetensors").open("r+b") as file:
-        file.seek(1000)
-        file.write(b"\xff\xff")
-    broken = ModelRef(ref.name, ref.model, ref.revision, ref.sha256, damaged)
-    with pytest.raises(
-        ModelError, match="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-    ):
-        fetch(broken, tmp_path, offline=True)
-
-
-def test_local_folder_of_pinned_model_names_its_revision(tmp_path: Path) -> None:
-    expected = tmp_path / "Qwen--Qwen3-Embedding-0.6B@97b0c614be4d"
-    assert local_folder(resolve("qwen3-0.6b"), tmp_path) == expected
