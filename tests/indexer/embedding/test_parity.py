@@ -57,7 +57,7 @@ def mixed_texts(long_words: int = 10_000) -> list[str]:
         "it's the user's, they'll've",
         "Instruct: x\nQuery: y",
     ]
-    short = [" ".join(draw.choices(words, k=draw.randint(1, 120))) for _ in range(170)]
+    short = [" ".join(draw.choices(words, k=draw.randint(1, 60))) for _ in range(170)]
     random_unicode = ["".join(chr(draw.randrange(32, 0xD7FF)) for _ in range(40)) for _ in range(2)]
     texts = [*scripts, *short, *random_unicode, " ".join(draw.choices(words, k=long_words))]
     assert len(texts) == 200
