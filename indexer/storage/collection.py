@@ -1,7 +1,6 @@
 """A collection for reading: any number of threads and processes, also while a writer works."""
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from indexer.errors import NotFoundError, StoreError
 from indexer.storage import catalog
@@ -20,9 +19,8 @@ from indexer.storage.commit import CATALOG
 from indexer.storage.documents import DocumentSummary, StoredDocument
 from indexer.storage.engine import open_reader_engine, store_errors
 from indexer.storage.lexical import FOLDER as LEXICAL_FOLDER
-from indexer.storage.lexical import MANIFEST as LEXICAL_MANIFEST
-from indexer.storage.lexical_reader import LexicalSnapshot, open_snapshot
 from indexer.storage.migrate import check_revision
+from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.snapshot import Snapshot
 from indexer.storage.tables import REVISIONS
@@ -56,7 +54,7 @@ class Collection:
         self._engine = engine
         self._head = head
         self._vectors = SharedVectors(folder)
-        self._lexical = _SharedLexical(folder)
+        self._lexical = SharedLexical(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -182,45 +180,6 @@ class Collection:
                 vectors_bytes=_size(self._folder / VECTORS_FILE),
                 lexical_bytes=_size(self._folder / LEXICAL_FOLDER),
             )
-
-
-class _SharedLexical:
-    """The newest lexical copy, opened once for all threads; an opened one never changes."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._lock = threading.Lock()
-        self._seen: tuple[str, object] | None = None
-        self._snapshot: LexicalSnapshot | None = None
-        self._languages: tuple[tuple[str, int], frozenset[str]] | None = None
-
-    @property
-    def is_loaded(self) -> bool:
-        return self._snapshot is not None
-
-    def at(self, head: Head) -> LexicalSnapshot | None:
-        with self._lock:
-            seen = (head.uuid, _identity(self._folder / LEXICAL_MANIFEST))
-            if seen != self._seen:
-                self._snapshot = open_snapshot(self._folder, head)
-                self._seen = seen
-            return self._snapshot
-
-    def languages(self, connection: Connection, head: Head) -> frozenset[str]:
-        key = (head.uuid, head.generation)
-        known = self._languages
-        if known is None or known[0] != key:
-            known = (key, catalog.languages(connection))
-            self._languages = known
-        return known[1]
-
-
-def _identity(path: Path) -> tuple[int, ...] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 def _not_found(folder: Path) -> NotFoundError:

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
 
-from indexer.errors import ContractError
-from indexer.storage import catalog
+from indexer.errors import ContractError, LockedError, StoreError
+from indexer.storage import catalog, lexical, vectors
 from indexer.storage.apply import apply_changes
 from indexer.storage.catalog import Head
 from indexer.storage.encoding import encode_contract
@@ -30,7 +30,7 @@ from indexer.storage.tables import (
     RemovalRow,
     RootRow,
 )
-from indexer.storage.vectors import disown_if_ahead, sync_vectors
+from indexer.storage.vectors import sync_vectors
 from indexer.types import Changes, Contract, FileStamp
 
 CATALOG, LOCK = "catalog.sqlite3", "lock"
@@ -75,7 +75,8 @@ class Writer:
             with engine.begin() as connection:
                 migrate(connection, folder)
                 head = _claim(connection, folder, contract, reembed)
-            disown_if_ahead(folder, head)
+            vectors.disown_if_ahead(folder, head)
+            lexical.disown_if_ahead(folder, head)
             undo.pop_all()
             return cls(folder, engine, lock, contract)
         raise AssertionError("unreachable: store_errors lets nothing pass silently")
@@ -178,6 +179,28 @@ class Writer:
         with self._reading() as connection:
             self._lexical.catch_up(connection, catalog.head(connection))
         self._lexical_at = time.monotonic()
+
+
+def repair_lexical(folder: Path) -> bool:
+    """Bring the lexical copy up to date for a reader, unless a writer is at work or may not write.
+
+    Returns:
+        True when it was done.
+    """
+    try:
+        lock = WriterLock(folder / LOCK)
+    except (LockedError, StoreError, OSError):
+        return False
+    engine = open_writer_engine(folder / CATALOG)
+    try:
+        with engine.begin() as connection:
+            LexicalWriter(folder).catch_up(connection, catalog.head(connection))
+    except (StoreError, OSError, exc.DBAPIError):
+        return False  # a full or read-only disk: the reader answers from what there is
+    finally:
+        engine.dispose()
+        lock.release()
+    return True
 
 
 def _claim(connection: Connection, folder: Path, contract: Contract, reembed: bool) -> Head:

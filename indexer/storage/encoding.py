@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from indexer.errors import StoreError
+from indexer.errors import CorruptError, StoreError
 from indexer.types import Contract
 
 # float16: half the size and read time at recall@10 >= 0.9996 of float32
@@ -81,8 +81,17 @@ def encode_contract(contract: Contract) -> str:
 
 
 def decode_contract(text: str) -> Contract:
-    """The inverse of `encode_contract`."""
-    return Contract.from_dict(json.loads(text))
+    """The inverse of `encode_contract`.
+
+    Raises:
+        CorruptError: not a contract this code can read.
+    """
+    try:
+        return Contract.from_dict(json.loads(text))
+    except (TypeError, ValueError, KeyError) as error:
+        raise CorruptError(
+            f"the collection's contract cannot be read ({error}): restore it from a backup."
+        ) from error
 
 
 def encode_heading(heading: Sequence[str]) -> str:

@@ -8,13 +8,14 @@ writer left behind is not seen.
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from indexer.errors import StoreError
 from indexer.storage import catalog
 from indexer.storage.analysis import ANALYSIS_VERSION, index_terms
 from indexer.storage.catalog import Head
@@ -23,7 +24,7 @@ from indexer.storage.manifest import (
     TrustedFiles,
     read_json,
     sha256_of,
-    write_atomically,
+    write_bytes,
     write_json,
 )
 from indexer.storage.tables import ChunkRow, DocumentRow, FileRow
@@ -34,6 +35,7 @@ TERMS = "terms"  # our terms come joined by spaces
 _FORMAT = 1
 _HEAP_BYTES = 48_000_000  # of the one indexing thread; a segment is written when it is full
 _ROWS = 1_000
+_EMPTY = -1  # before any generation: nothing written, no manifest
 
 
 def schema() -> Any:
@@ -75,22 +77,34 @@ class LexicalWriter:
         self._index: Any = None  # opened on first use
         self._files: dict[str, str] = {}  # {segment file: sha256}
         self._collection = ""
-        self.generation = 0
+        self.generation = _EMPTY
 
     def catch_up(self, connection: Connection, head: Head) -> None:
         """Bring the copy to `head`, if it is not there; may be killed at any point.
 
         Raises:
-            OSError, ValueError: the disk is full or the folder cannot be written.
+            OSError, StoreError: the disk is full or the folder cannot be written.
         """
+        try:
+            self._catch_up(connection, head)
+        except BaseException as error:
+            self._index = None  # the next attempt starts from the manifest again
+            if isinstance(error, ValueError):  # what tantivy raises, I/O errors included
+                raise StoreError(
+                    f"{self._path}: the lexical index cannot be written ({error}). The catalog "
+                    "is safe; free some space or check the permissions, and run again."
+                ) from error
+            raise
+
+    def _catch_up(self, connection: Connection, head: Head) -> None:
         if self._index is None or self._collection != head.uuid:
             self._open(head)
         if self.generation == head.generation:
             return
-        if self.generation < head.removals_from:
+        if _EMPTY < self.generation < head.removals_from:
             self._reset(head)
         writer = self._index.writer(_HEAP_BYTES, 1)
-        if self.generation:
+        if self.generation != _EMPTY:
             self._delete(connection, writer)
         self._add(connection, writer)
         writer.commit()
@@ -126,9 +140,9 @@ class LexicalWriter:
         meta = manifest["meta"].encode()
         try:
             if (self._path / "meta.json").read_bytes() != meta:
-                # Killed after tantivy's commit, before the manifest: back to what the manifest
-                # says.
-                write_atomically(self._path / "meta.json", lambda file: (file.write(meta), None)[1])
+                # Killed after tantivy's commit, before the manifest: back to what that says.
+                write_bytes(self._path / "meta.json", meta)
+            self._remove_strays(manifest["files"])
             self._index = open_index(self._path)
         except (OSError, ValueError):
             self._reset(head)
@@ -136,6 +150,13 @@ class LexicalWriter:
         self._files = dict(manifest["files"])
         self._collection = head.uuid
         self.generation = manifest["generation"]
+
+    def _remove_strays(self, files: Collection[str]) -> None:
+        """Delete what a killed writer left: tantivy refuses to write a file that is there."""
+        for entry in os.scandir(self._path):
+            ours = entry.is_file() and not entry.name.startswith((".", "meta."))
+            if ours and entry.name not in files:
+                os.unlink(entry)
 
     def _reset(self, head: Head) -> None:
         (self._folder / MANIFEST).unlink(missing_ok=True)
@@ -148,7 +169,7 @@ class LexicalWriter:
         self._index = open_index(self._path, create=True)
         self._files = {}
         self._collection = head.uuid
-        self.generation = 0
+        self.generation = _EMPTY
 
     def _save_manifest(self, head: Head) -> None:
         meta = (self._path / "meta.json").read_text("utf-8")
@@ -251,3 +272,10 @@ def _entries(connection: Connection, generation: int) -> Iterator[tuple[int, str
                 name_terms = index_terms(name, language)
             titles = "\n".join((title, *decode_heading(heading)))
             yield chunk_id, index_terms(text, language), index_terms(titles, language), name_terms
+
+
+def disown_if_ahead(folder: Path, head: Head) -> None:
+    """Drop a copy that is ahead of the catalog, as after restoring an old catalog."""
+    manifest = read_manifest(folder, head)
+    if manifest is not None and manifest["generation"] > head.generation:
+        (folder / MANIFEST).unlink()

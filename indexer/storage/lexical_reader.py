@@ -54,6 +54,15 @@ class LexicalSnapshot:
         found = [(int(chunk_id), float(hit[0])) for chunk_id, hit in zip(ids, hits, strict=True)]
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
+    def ids(self) -> list[int]:
+        """Chunk ids held, ascending, one per entry."""
+        import tantivy
+
+        if self.stored == 0:
+            return []
+        hits = self._searcher.search(tantivy.Query.all_query(), self.stored, count=False).hits
+        return sorted(self._searcher.fast_field_values(ID, [address for _, address in hits]))
+
     def _build(self, words: list[tuple[str, ...]]) -> Any:
         import tantivy
 

@@ -10,12 +10,14 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 _BLOCK = 1 << 20
+_YOUNG_NS = 2_000_000_000
 
 Identity = list[int]  # device, inode, size, mtime, ctime
 
@@ -72,19 +74,34 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink()
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
+def write_bytes(path: Path, data: bytes) -> None:
     """Atomically."""
-    text = json.dumps(values, indent=1, sort_keys=True)
-    write_atomically(path, lambda file: (file.write(text.encode()), None)[1])
+
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    write_atomically(path, write)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Atomically, with a checksum of its own: a flipped digit is still good JSON."""
+    sealed = {"checksum": _checksum(values), "values": values}
+    write_bytes(path, json.dumps(sealed, indent=1, sort_keys=True).encode())
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the file; None if there is none or it is damaged."""
+    """What `write_json` wrote; None if there is no such file or it is damaged."""
     try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        sealed = json.loads(path.read_bytes())
+        values = sealed["values"]
+        whole = sealed["checksum"] == _checksum(values)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return values if isinstance(values, dict) else None
+    return values if whole and isinstance(values, dict) else None
+
+
+def _checksum(values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def sha256_of(file: BinaryIO) -> str:
@@ -112,7 +129,9 @@ class TrustedFiles:
             return True
         if sha256_of(file) != sha256 or _identity(file) != identity:
             return False
-        self._known[name] = {"sha256": sha256, "identity": identity}
+        # Clocks of file systems tick coarsely: a later write within the tick would not show.
+        if time.time_ns() - max(identity[3:]) > _YOUNG_NS:
+            self._known[name] = {"sha256": sha256, "identity": identity}
         return True
 
     def save(self, names: set[str]) -> None:

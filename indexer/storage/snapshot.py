@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,23 +11,11 @@ from indexer.errors import NotFoundError, QueryError
 from indexer.storage import catalog, documents
 from indexer.storage.catalog import Head
 from indexer.storage.documents import DocumentSummary, StoredDocument
-from indexer.storage.lexical_reader import LexicalSnapshot
+from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.types import FileStamp, ScoredChunk, StoredChunk
 
 _SPARE = 16  # asked for beyond k, as some hits may be gone from the catalog
-
-
-class LexicalSource(Protocol):
-    """Where a snapshot gets the lexical copy from."""
-
-    def at(self, head: Head) -> LexicalSnapshot | None:
-        """The newest lexical copy; None when there is none."""
-        ...
-
-    def languages(self, connection: Connection, head: Head) -> frozenset[str]:
-        """Stemmers in use at this generation."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +25,7 @@ class Snapshot:
     connection: Connection
     head: Head
     vectors: SharedVectors
-    lexical_source: LexicalSource
+    lexical_source: SharedLexical
 
     def dense(self, vector: npt.NDArray[np.float32], k: int) -> list[ScoredChunk]:
         """The k chunks nearest by cosine, best first, ties by chunk id.

@@ -80,10 +80,12 @@ class VectorIndex:
         """Follow the catalog to `head`; True when a vector came or went."""
         before = self.stored
         if self.generation < head.removals_from:
-            self._forget_gone(connection)
+            self._forget_gone(connection, head.generation)
         else:
             for removal in catalog.removals_since(connection, self.generation):
                 self._dead.update(removal.embedding_ids)
+                if any(i > self._last_id for i in removal.embedding_ids):
+                    self.floor = removal.generation  # came and went between two looks: never here
         died = bool(self._dead)
         self._add_new(connection)
         self.generation = head.generation
@@ -98,9 +100,10 @@ class VectorIndex:
             self._dead.clear()
         self.floor = self.generation
 
-    def _forget_gone(self, connection: Connection) -> None:
+    def _forget_gone(self, connection: Connection, generation: int) -> None:
         live = np.fromiter(connection.scalars(select(EmbeddingRow.id)), dtype=np.int64)
         self._dead.update(np.setdiff1d(self.ids(), live).tolist())
+        self.floor = generation
 
     def _add_new(self, connection: Connection) -> None:
         query = (
@@ -204,6 +207,12 @@ def sync_vectors(folder: Path, connection: Connection, head: Head) -> None:
             index.save(folder, head)
         else:
             index._save_manifest(folder, head, manifest["sha256"])
+
+
+def manifest_sha256(folder: Path) -> str | None:
+    """What the file must hash to; None without a manifest."""
+    manifest = read_json(folder / MANIFEST)
+    return None if manifest is None else manifest.get("sha256")
 
 
 def disown_if_ahead(folder: Path, head: Head) -> None:
