@@ -94,6 +94,8 @@ def reader() -> Iterator[Reader]:
 
 
 Parse = Callable[[str, bytes | str], list[ParsedDocument]]
+Refuse = Callable[[str, bytes | str], Skipped]
+Outline = Callable[[ParsedDocument], list[tuple[str, str]]]
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def parse(reader: Reader) -> Parse:
 
 
 @pytest.fixture
-def refuse(reader: Reader) -> Callable[[str, bytes | str], Skipped]:
+def refuse(reader: Reader) -> Refuse:
     """Reads content under a file name; fails unless it is skipped."""
 
     def read(name: str, content: bytes | str) -> Skipped:
@@ -123,7 +125,7 @@ def refuse(reader: Reader) -> Callable[[str, bytes | str], Skipped]:
 
 
 @pytest.fixture
-def outline() -> Callable[[ParsedDocument], list[tuple[str, str]]]:
+def outline() -> Outline:
     """(kind and level, text) of each block, to compare with at a glance."""
 
     def of(document: ParsedDocument) -> list[tuple[str, str]]:
