@@ -15,9 +15,10 @@ _DEFINING = re.compile(
     r"|enum|interface|trait|impl|protocol|extension|object|record|message|service|union|type"
     r"|package|resource|variable|CREATE[ \t]+(?:OR[ \t]+REPLACE[ \t]+)?(?:TEMP[ \t]+)?"
     r"(?:TABLE|VIEW|FUNCTION|PROCEDURE|INDEX|TRIGGER)(?:[ \t]+IF[ \t]+NOT[ \t]+EXISTS)?)"
-    r"[ \t]+[\"`'\[]?([\w.:$-]+)",
+    r"[ \t]+[\"`'\[]?([\w.:$-]*[\w$])",
     re.MULTILINE | re.IGNORECASE,
 )
+_WORD = re.compile(r"\w")
 _SHELL = re.compile(r"^(?:function[ \t]+)?([\w:.-]+)[ \t]*\(\)[ \t]*\{?", re.MULTILINE)
 _SECTION = re.compile(r"^\[+([^\[\]\n]{1,200})\]+[ \t]*(?:[#;].*)?$", re.MULTILINE)
 _KEY = re.compile(r"^([A-Za-z_][\w.-]{0,100}):(?:[ \t].*)?$", re.MULTILINE)
@@ -80,6 +81,6 @@ def _fill(
 
 def _add_between(blocks: list[Block], text: str, start: int, end: int, level: int) -> None:
     between = text[start:end]
-    if between.strip():
+    if _WORD.search(between):  # more than closing brackets
         start += len(between) - len(between.lstrip())
         blocks.append(Block(BlockKind.CODE, start, end, level))

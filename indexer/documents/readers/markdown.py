@@ -4,7 +4,7 @@ import html
 import re
 from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from indexer.documents.readers.base import Source, decode_or_reject
 from indexer.documents.readers.frontmatter import split_front_matter
@@ -32,8 +32,11 @@ _MARKUP = (
     (re.compile(r"(`+)(.+?)\1"), r"\2"),
     (re.compile(r"\*+|~~"), ""),
     (re.compile(r"(?<![\w\\])_+([^_]+)_+(?!\w)"), r"\1"),
-    (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
 )
+# An escaped character is no markup: it hides in the private use area while markup is removed.
+_PRIVATE = 0xE000
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_HELD = re.compile("[\ue021-\ue07e]")
 _MAX_HEADING = 500
 
 
@@ -94,19 +97,23 @@ def _kind(token: "Token") -> BlockKind:
 
 def _title(blocks: list[Block]) -> str:
     """The first heading of level 1, or a heading of any level that opens the text."""
-    named: list[Block] = [block for block in blocks if block.level and block.heading]
-    for block in named:
-        if block.level == 1:
+    for block in blocks:
+        if block.level == 1 and block.heading:
             return block.heading
-    opening: Any = next((block for block in blocks if block.end > 0 and block.level), None)
-    return named[0].heading if named and named[0] is opening else ""
+    opening = next((block for block in blocks if not _is_front_matter(block)), None)
+    return opening.heading if opening is not None and opening.level else ""
+
+
+def _is_front_matter(block: Block) -> bool:
+    return block.kind is BlockKind.HEADING and not block.level
 
 
 def bare_heading(content: str) -> str:
     """A heading's name without inline markup."""
     name = content[:_MAX_HEADING].strip()
     if _MARKED.search(name):
+        name = _ESCAPED.sub(lambda escaped: chr(_PRIVATE + ord(escaped[1])), name)
         for pattern, kept in _MARKUP:
             name = pattern.sub(kept, name)
-        name = html.unescape(name)
+        name = _HELD.sub(lambda held: chr(ord(held[0]) - _PRIVATE), html.unescape(name))
     return " ".join(name.split())

@@ -38,7 +38,7 @@ def local_name(element: etree._Element) -> str:
 
 def is_out_of_memory(error: etree.XMLSyntaxError) -> bool:
     """True when libxml2 gave up for want of memory, which it reports as (unknown) syntax error."""
-    return error.code in (None, 0, etree.ErrorTypes.ERR_NO_MEMORY)
+    return getattr(error, "code", None) in (None, 0, etree.ErrorTypes.ERR_NO_MEMORY)
 
 
 def add_html(builder: TextBuilder, root: etree._Element) -> None:

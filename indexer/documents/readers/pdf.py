@@ -17,6 +17,7 @@ _MAX_HEADING = 150
 _GAP_RATIO = 1.6  # a step to the next line this much larger than usual starts a paragraph
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile(rb"bold|black|heavy|CMBX", re.IGNORECASE)
+_JOINED = "\x02"  # where PDFium has made a divided word whole
 _HYPHENATED = re.compile(r"\w[\u00ad\u2010\ufffe-]$")
 
 
@@ -117,7 +118,7 @@ def _line(raw: Any, text_page: Any, text: str, start: int) -> _Line:
         size *= math.hypot(matrix.c, matrix.d) or 1.0
     last = start + len(text.rstrip()) - 1
     is_bold = _is_bold(raw, text_page, first) and _is_bold(raw, text_page, last)
-    return _Line(text.strip(), size, baseline.value, is_bold)
+    return _Line(text.replace(_JOINED, "").strip(), size, baseline.value, is_bold)
 
 
 def _is_bold(raw: Any, text_page: Any, index: int) -> bool:

@@ -73,7 +73,8 @@ def test_xml_article_keeps_its_sections(parse: Parse, outline: Outline) -> None:
         "<title-group><article-title>On <i>Milk</i></article-title></title-group>"
         "<abstract><p>Short.</p></abstract></article-meta></front>"
         "<body><sec><title>Methods</title>"
-        "<p>We <b>did</b> it.</p><sec><title>Detail</title><p>More.</p></sec></sec></body></article>"
+        "<p>We <b>did</b> it.</p><sec><title>Detail</title><p>More.</p></sec></sec>"
+        "</body></article>"
     )
     (document,) = parse("a.nxml", article)
     assert document.title == "On Milk"
