@@ -11,6 +11,7 @@ _BOMS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE_BYTES = 1 << 16
+_MIN_BYTES_PER_NUL = 500  # a stray NUL does not make a text binary
 # Encodings still met in the wild, the likelier first. Left to all of its 90, charset-normalizer
 # calls short Latin-1 texts Hebrew or Mac Turkish; left to its own order, French Central European.
 _LEGACY = (
@@ -55,7 +56,8 @@ def _decode(data: bytes, declared: str | None) -> str | None:
     wide = _wide_encoding(data)
     if wide:
         return data.decode(wide, "replace")
-    if b"\0" in data[:_SAMPLE_BYTES]:
+    sample = data[:_SAMPLE_BYTES]
+    if sample.count(0) * _MIN_BYTES_PER_NUL > len(sample):
         return None
     try:
         return data.decode("utf-8")

@@ -140,7 +140,7 @@ class Reader:
         """
         try:
             documents = self._parse(detect(path.name, data), data)
-            if sum(len(document.text) for document in documents) > self._limits.text_bytes:
+            if _size(documents) > self._limits.text_bytes:
                 raise too_much_text(self._limits.text_bytes)
         except Rejected as rejected:
             return Skipped(path, rejected.reason, rejected.detail)
@@ -160,3 +160,11 @@ class Reader:
             detail = f"cannot be parsed: {type(error).__name__}: {str(error)[:200]}"
             raise Rejected(SkipReason.BROKEN, detail) from error
         return documents
+
+
+def _size(documents: list[ParsedDocument]) -> int:
+    """Bytes of the texts as UTF-8."""
+    return sum(
+        len(document.text) if document.text.isascii() else len(document.text.encode())
+        for document in documents
+    )

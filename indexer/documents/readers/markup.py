@@ -155,7 +155,7 @@ def _list_lines(element: etree._Element, depth: int) -> Iterator[str]:
     for n, item in enumerate(element, 1):
         if local_name(item) in ("ul", "ol", "menu"):
             yield from _list_lines(item, depth + 1)
-        elif local_name(item) == "li":
+        elif local_name(item) == "li" and not _is_hidden(item):
             mark = f"{n}." if local_name(element) == "ol" else "-"
             own, inner = _split_item(item)
             if own:

@@ -82,10 +82,14 @@ def _believable_title(title: str) -> str:
 
 def _lines(pdf: Any, number: int) -> Iterator[_Line]:
     """The lines of a page in the order of its text stream."""
+    import pypdfium2 as pdfium
     import pypdfium2.raw as raw
 
-    page = pdf[number]
-    text_page = page.get_textpage()
+    try:
+        page = pdf[number]
+        text_page = page.get_textpage()
+    except pdfium.PdfiumError:  # a damaged page costs its own text
+        return
     try:
         n_characters = text_page.count_chars()
         start = 0

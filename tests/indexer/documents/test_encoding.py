@@ -62,6 +62,10 @@ def test_decode_binary_data_is_no_text(data: bytes) -> None:
     assert decode(data) is None
 
 
+def test_decode_text_with_one_stray_nul_is_text() -> None:
+    assert decode(b"word " * 200 + b"\0") == "word " * 200 + "\ufffd"
+
+
 def test_clean_line_ends_nul_and_surrogates_are_made_harmless() -> None:
     assert clean("a\r\nb\rc\0d") == "a\nb\nc\ufffdd"
     assert clean(json.loads('"\\ud83d\\ude00 \\ud800x"')) == "😀 \ufffdx"

@@ -108,6 +108,14 @@ def test_reader_text_over_the_limit_is_refused(strict: Reader) -> None:
     assert_alive(strict)
 
 
+def test_reader_text_limit_counts_bytes_of_utf8() -> None:
+    with Reader(ReadLimits(text_bytes=1000)) as reader:
+        assert isinstance(read(reader, "a.txt", "語".encode() * 333), list)
+        answer = read(reader, "a.txt", "語".encode() * 334)
+    assert isinstance(answer, Skipped)
+    assert answer.reason is SkipReason.OUTPUT
+
+
 def test_reader_xml_entities_expand_to_nothing(strict: Reader) -> None:
     laughs = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a0 "lol">' + "".join(
         f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12)

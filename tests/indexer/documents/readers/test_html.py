@@ -53,6 +53,11 @@ def test_html_declared_encoding_is_used(parse: Parse) -> None:
     assert parse("a.html", page.encode("cp1251"))[0].text == "Привет, мир и все остальные\n"
 
 
+def test_html_menu_items_marked_by_class_are_left_out(parse: Parse) -> None:
+    page = "<ul><li class='x interlanguage-link'>Deutsch</li><li>Duck</li></ul>"
+    assert parse("a.html", page)[0].text == "- Duck\n"
+
+
 def test_html_without_text_is_empty(refuse: Refuse) -> None:
     assert refuse("a.html", "<html><script>1</script></html>").reason == "empty"
     assert refuse("a.html", "<!-- nothing -->").reason == "empty"

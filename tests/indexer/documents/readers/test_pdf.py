@@ -32,6 +32,13 @@ def test_pdf_without_text_says_that_it_may_be_scanned(refuse: Refuse) -> None:
     assert answer.detail == "has no text in 2 page(s): scanned? Run OCR on it to index it."
 
 
+def test_pdf_with_a_damaged_page_keeps_the_others(parse: Parse) -> None:
+    data = pdf([shown([("F1", 12, "First page")]), shown([("F1", 12, "Second page")])])
+    damaged = data.replace(b"/Type /Page /Parent", b"/Type /Nope /Parent", 1)
+    (document,) = parse("a.pdf", damaged)
+    assert "Second page" in document.text
+
+
 @pytest.mark.parametrize("name", ["a.pdf", "a.txt", "noname"])
 def test_pdf_is_known_by_its_content(parse: Parse, name: str) -> None:
     assert parse(name, pdf([shown([("F1", 12, "Hello")])]))[0].format == "pdf"
