@@ -3,7 +3,8 @@
 The only file that imports faiss, and only when an index is made.
 """
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -67,7 +68,8 @@ class VectorIndex:
             taken = min(wanted, self.stored)
             if taken == 0:
                 return [], []
-            scores, ids = self._index.search(query, taken)
+            with _one_thread(self._faiss):
+                scores, ids = self._index.search(query, taken)
             # A tie that crosses the cut would make the choice depend on insertion order: look
             # further.
             if taken == self.stored or taken <= k or scores[0, k - 1] != scores[0, -1]:
@@ -96,7 +98,8 @@ class VectorIndex:
     def compact(self) -> None:
         """Drop removed vectors for good: one full pass."""
         if self._dead:
-            self._index.remove_ids(np.array(sorted(self._dead), dtype=np.int64))
+            with _one_thread(self._faiss):
+                self._index.remove_ids(np.array(sorted(self._dead), dtype=np.int64))
             self._dead.clear()
         self.floor = self.generation
 
@@ -114,7 +117,9 @@ class VectorIndex:
         result = connection.execution_options(yield_per=_ROWS).execute(query)
         for rows in result.partitions(_ROWS):
             ids = np.array([row[0] for row in rows], dtype=np.int64)
-            self._index.add_with_ids(decode_vectors([row[1] for row in rows], self.dimension), ids)
+            vectors = decode_vectors([row[1] for row in rows], self.dimension)
+            with _one_thread(self._faiss):
+                self._index.add_with_ids(vectors, ids)
             self._last_id = int(ids[-1])
 
     def save(self, folder: Path, head: Head) -> None:
@@ -196,17 +201,30 @@ def sync_vectors(folder: Path, connection: Connection, head: Head) -> None:
     Raises:
         OSError: disk full or not writable; the old copy stays.
     """
-    index = VectorIndex.load(folder, head)
     manifest = read_json(folder / MANIFEST)
+    if manifest is not None and _fits(manifest, head) and _is_current(folder, manifest, head):
+        return
+    index = VectorIndex.load(folder, head)
     if index is None or manifest is None:
         index = VectorIndex(head.contract.dimension)
         index.catch_up(connection, head)
         index.save(folder, head)
-    elif index.generation != head.generation:
-        if index.catch_up(connection, head):
-            index.save(folder, head)
-        else:
-            index._save_manifest(folder, head, manifest["sha256"])
+    elif index.catch_up(connection, head):
+        index.save(folder, head)
+    else:  # the same vectors: only the generation is new
+        index._save_manifest(folder, head, manifest["sha256"])
+
+
+def _is_current(folder: Path, manifest: dict[str, Any], head: Head) -> bool:
+    """True when the file is whole and at `head`, without loading it."""
+    trusted = TrustedFiles(folder / SIDECAR)
+    try:
+        with open(folder / FILE, "rb") as file:
+            whole = trusted.check(file, FILE, manifest["sha256"])
+    except OSError:
+        return False
+    trusted.save({FILE})
+    return whole and manifest["generation"] == head.generation
 
 
 def manifest_sha256(folder: Path) -> str | None:
@@ -242,8 +260,20 @@ def _fits(manifest: dict[str, Any], head: Head) -> bool:
 def _import_faiss() -> Any:
     import faiss
 
-    if sys.platform == "darwin":
-        # torch brings another libomp there; with threads in both the process crashes (faiss#3401).
-        # Nowhere else: on Linux this call reaches torch's threads too (measured: 2 became 1).
-        faiss.omp_set_num_threads(1)
     return faiss
+
+
+@contextmanager
+def _one_thread(faiss: Any) -> Iterator[None]:
+    """Run FAISS on the calling thread alone, and leave OpenMP as it was.
+
+    One flat query gains nothing from more threads, and on busy cores their barriers cost 28 ms
+    instead of 1 (40,000 vectors); where torch brings a second libomp (macOS) they crash the
+    process (faiss#3401). The setting is torch's too, hence put back (measured: its 2 became 1).
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

@@ -1,7 +1,7 @@
 """A small world of files with texts, vectors and the collection that holds them."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,9 +150,3 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def make_world(tmp_path: Path) -> Callable[[str], World]:
     return lambda name: World(tmp_path / name)
-
-
-@pytest.fixture
-def open_writer(world: World) -> Iterator[Writer]:
-    with world.writer() as writer:
-        yield writer

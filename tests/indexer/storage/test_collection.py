@@ -165,14 +165,13 @@ def test_reader_loads_faiss_and_tantivy_only_when_asked(world: Any) -> None:
 
 
 def test_faiss_does_not_touch_the_threads_of_others(world: Any) -> None:
-    """On Linux its OpenMP setting is torch's too: 2 threads became 1 (measured)."""
+    """Its OpenMP setting is torch's too: 2 threads became 1 (measured)."""
     import faiss
 
     before = faiss.omp_get_max_threads()
     world.add(world.file("/a", "alpha"))
     world.nearest("alpha")
-    if sys.platform != "darwin":
-        assert faiss.omp_get_max_threads() == before
+    assert faiss.omp_get_max_threads() == before
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])

@@ -60,7 +60,7 @@ def test_killed_writer_loses_nothing_confirmed_and_leaves_no_half(world: Any) ->
     dice = random.Random(7)
     first = 0
     for _ in range(20):
-        confirmed = run_and_kill(world.folder, first, dice.uniform(0, 0.25))
+        confirmed = run_and_kill(world.folder, first, dice.uniform(0, 0.15))
         found = content(world)
         # The kill may fall between the commit and its report: one step more is right too.
         last = confirmed if found == expected(confirmed) else confirmed + 1
