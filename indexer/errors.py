@@ -14,7 +14,8 @@ SemsearchError
 ├── QueryError            a query that cannot be answered
 └── OverloadedError       too much load now; come back later
 
-One table (`CODES`) maps a class to its exit code and HTTP status. Messages say what, the actual value, and what to do next.
+One table (`CODES`) maps a class to its exit code and HTTP status. Messages say what, the actual
+value, and what to do next.
 """
 
 
@@ -74,7 +75,7 @@ class OverloadedError(SemsearchError):
     """Too much load now; the text says when to come back."""
 
 
-# class -> (exit code, HTTP status). 75 is EX_TEMPFAIL, 69 EX_UNAVAILABLE, 65 EX_DATAERR of sysexits.h.
+# class -> (exit code, HTTP status). sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPFAIL.
 CODES: dict[type[SemsearchError], tuple[int, int]] = {
     UsageError: (2, 422),
     ReadError: (2, 422),

@@ -1,4 +1,4 @@
-"""Frozen data that the parts hand to each other, and the protocol the chunker counts tokens through."""
+"""Frozen data that the parts hand to each other, and the chunker's view of a tokenizer."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ class Pooling(StrEnum):
 
     MEAN = "mean"
     CLS = "cls"
-    LAST_TOKEN = "lasttoken"
+    LAST_TOKEN = "lasttoken"  # noqa: S105 - a way of pooling, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Contract:
     pooling: Pooling
     query_prompt: str
     document_prompt: str
-    eos_token_id: int | None  # appended to every text and kept after truncation; None: the tokenizer's own rule
+    eos_token_id: int | None  # ends every text, also a truncated one; None: the tokenizer's rule
     dimension: int
     normalised: bool
     max_tokens: int  # longest embedded text, special tokens included
@@ -123,7 +123,7 @@ class SkipReason(StrEnum):
 
     @property
     def keeps_old(self) -> bool:
-        """True when the file may well still be there: an earlier version stays in the collection."""
+        """True when the file may still be there: its earlier version stays in the collection."""
         return self in _KEEPS_OLD
 
 
@@ -162,7 +162,7 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch of a document's text. Blocks are in order and do not overlap; gaps belong to the block before."""
+    """A stretch of text. Blocks are in order, without overlap; gaps belong to the block before."""
 
     kind: BlockKind
     start: int  # code points into the text
@@ -181,11 +181,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """The extracted text of one document with its structure. A file holds one, or many (JSONL lines with an id)."""
+    """A document's extracted text and structure. A file may hold many (JSONL lines with an id)."""
 
     text: str  # no NUL, no lone surrogates, "\n" line ends
     format: str  # "markdown", "pdf", "python" ...
-    title: str = ""  # from the content (front matter, first heading, properties), never from the path
+    title: str = ""  # from front matter, first heading or properties, never from the path
     member: str = ""  # "" for the whole file, else the id inside it, unique within the file
     blocks: tuple[Block, ...] = ()
     places: tuple[Place, ...] = ()
@@ -214,7 +214,7 @@ class Chunk:
 
 
 class TokenCounter(Protocol):
-    """A tokenizer as the chunker sees it. Counts include the special tokens and the document prompt."""
+    """A tokenizer as the chunker sees it."""
 
     @property
     def max_tokens(self) -> int:
@@ -222,11 +222,11 @@ class TokenCounter(Protocol):
         ...
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as it would be embedded (document prompt and special tokens included), untruncated."""
+        """Tokens of each text, document prompt and special tokens included, untruncated."""
         ...
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        """(start, end) in code points of each token of the bare text, in order, without special tokens."""
+        """(start, end) in code points of each token of the bare text, in order; no special ones."""
         ...
 
 
@@ -242,7 +242,7 @@ class FileStamp:
 
 @dataclass(frozen=True, slots=True)
 class PreparedDocument:
-    """A document ready to store: its chunks and, in the same order, the key of each chunk's vector."""
+    """A document ready to store. `keys` name the chunks' vectors, in the same order."""
 
     member: str
     title: str
@@ -262,12 +262,12 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """One transaction's worth of work. `vectors` holds those not yet stored: {key: float32, shape (dim,)}."""
+    """One transaction's worth of work. `vectors`, not yet stored: {key: float32, shape (dim,)}."""
 
     files: tuple[FileChange, ...] = ()
     vectors: Mapping[bytes, npt.NDArray[np.float32]] = field(default_factory=dict)
     touched: tuple[FileStamp, ...] = ()  # same content, other size/mtime record
-    moved: tuple[tuple[bytes, FileStamp], ...] = ()  # (old path, stamp at the new path), same content
+    moved: tuple[tuple[bytes, FileStamp], ...] = ()  # (old path, new stamp), same content
     removed: tuple[bytes, ...] = ()  # paths
 
 
@@ -300,5 +300,5 @@ class StoredChunk:
 
 
 def display_path(path: bytes) -> str:
-    """A path fit for JSON and terminals: bytes that are not UTF-8 appear as \\xNN."""
+    r"""A path fit for JSON and terminals: bytes that are not UTF-8 appear as \xNN."""
     return path.decode("utf-8", "backslashreplace")
