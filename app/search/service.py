@@ -133,24 +133,45 @@ class SearchService:
         started = time.perf_counter()
         found: list[_Found] = []
         for name, collection in collections.items():
-            vector = self._vector(query, collection.contract, mode, instruction)
-            with collection.snapshot() as now:
-                best = _best_per_document(now, _finder(now, query, vector), k)
-            fingerprint = collection.contract.fingerprint
-            found += [
-                _Found(name, fingerprint, rank, score, chunk)
-                for rank, (score, chunk) in enumerate(best, start=1)
-            ]
+            found += self._find(name, collection, query, k, mode, instruction)
         hits = tuple(
             Hit(rank, item.score, item.collection, item.chunk)
             for rank, item in enumerate(_merge(found, mode)[:k], start=1)
         )
         return Answer(query, mode, (time.perf_counter() - started) * 1000, hits)
 
+    def _find(
+        self,
+        name: str,
+        collection: Collection,
+        query: str,
+        k: int,
+        mode: Mode,
+        instruction: str | None,
+    ) -> list[_Found]:
+        """The k best documents of one collection.
+
+        The query is embedded before the snapshot is taken, so that no model work holds one open.
+        A writer may have embedded the collection under another contract meanwhile: then the vector
+        means nothing, and the query is embedded again.
+        """
+        while True:
+            contract = collection.contract
+            vector = self._vector(query, contract, mode, instruction)
+            with collection.snapshot() as now:
+                if vector is not None and now.head.contract != contract:
+                    continue
+                best = _best_per_document(now, _finder(now, query, vector), k)
+                fingerprint = now.head.contract.fingerprint
+            return [
+                _Found(name, fingerprint, rank, score, chunk)
+                for rank, (score, chunk) in enumerate(best, start=1)
+            ]
+
     def _vector(
         self, query: str, contract: Contract, mode: Mode, instruction: str | None
     ) -> Vector | None:
-        """The query's vector, made before the snapshot is taken; None for lexical search."""
+        """The query's vector; None for lexical search."""
         if mode is Mode.LEXICAL:
             return None
         embedder = self._embedder_of(contract)
