@@ -17,7 +17,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 
 from indexer.errors import UsageError
 from indexer.types import Placement, Precision
@@ -46,14 +54,27 @@ def _base_folder(variable: str, fallback: str, environment: Mapping[str, str]) -
     return Path.home() / fallback
 
 
+def _usable_folder(path: Path) -> Path:
+    """The folder with `~` expanded: no shell does so in a config file or after `--home=`."""
+    if "\0" in str(path):
+        raise ValueError("a path holds no NUL character")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise ValueError(str(error)) from None
+
+
+Folder = Annotated[Path, AfterValidator(_usable_folder)]
+
+
 class Settings(BaseModel):
     """Every setting with its default and why; see the module for how to give one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Annotated[Path, Field(description="Folder that holds the collections")]
+    home: Annotated[Folder, Field(description="Folder that holds the collections")]
     models_folder: Annotated[
-        Path, Field(description="Folder for downloaded models; may be emptied")
+        Folder, Field(description="Folder for downloaded models; may be emptied")
     ]
     collection: Annotated[
         str,
@@ -81,7 +102,8 @@ class Settings(BaseModel):
         int | None, Field(ge=1, le=1024, description="CPU threads; unset: the physical cores")
     ] = None
     batch_tokens: Annotated[
-        int | None, Field(ge=64, description="Tokens per forward pass; unset: the placement's own")
+        int | None,
+        Field(ge=64, le=1 << 24, description="Tokens per forward pass; unset: the placement's own"),
     ] = None
     chunk_tokens: Annotated[
         int,
@@ -89,17 +111,23 @@ class Settings(BaseModel):
             ge=32, le=32768, description="Longest chunk with its heading, at most the model's limit"
         ),
     ] = 512
-    max_file_mib: Annotated[int, Field(ge=1, description="Larger files are skipped and named")] = 64
+    max_file_mib: Annotated[
+        int, Field(ge=1, le=1 << 20, description="Larger files are skipped and named")
+    ] = 64
     read_memory_mib: Annotated[
         int,
-        Field(ge=128, description="Memory of the child process that parses PDF, office and HTML"),
+        Field(
+            ge=128,
+            le=1 << 20,
+            description="Memory of the child process that parses PDF, office and HTML",
+        ),
     ] = 512
     read_timeout_s: Annotated[
-        float, Field(gt=0, description="Longest time one such file may take")
+        float, Field(gt=0, le=86_400, description="Longest time one such file may take")
     ] = 30.0
-    read_output_mib: Annotated[int, Field(ge=1, description="Most text one such file may give")] = (
-        64
-    )
+    read_output_mib: Annotated[
+        int, Field(ge=1, le=4096, description="Most text one such file may give")
+    ] = 64
     k: Annotated[int, Field(ge=1, le=1000, description="Hits per answer")] = 10
     host: Annotated[str, Field(description="Address the service listens on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port of the service; 0 picks one")] = (
@@ -223,6 +251,6 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors(include_url=False):
         name = str(problem["loc"][0]) if problem["loc"] else "settings"
-        shown = "(hidden)" if "token" in name else repr(problem.get("input"))
+        shown = "(hidden)" if name.endswith("_token") else repr(problem.get("input"))
         lines.append(f"{name} = {shown} (from {origins.get(name, 'default')}): {problem['msg']}")
     return "; ".join(lines)
