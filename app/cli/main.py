@@ -62,7 +62,9 @@ def main() -> None:
     try:
         app()
     except SemsearchError as error:
-        sys.stderr.write(f"semsearch: {error}\n")
+        from app.cli.output import say_error
+
+        say_error(error)
         sys.exit(codes_of(error)[0])
     except KeyboardInterrupt:
         sys.stderr.write("semsearch: interrupted\n")

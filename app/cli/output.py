@@ -6,25 +6,45 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from indexer.types import display_path
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    """One JSON document on stdout, valid whatever the encoding there."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    try:
+        text.encode(_encoding(sys.stdout))
+    except UnicodeEncodeError:  # a code page without these characters, or bytes that are no text
+        text = json.dumps(value, indent=2) + "\n"
+    sys.stdout.write(text)
 
 
 def print_line(text: str = "") -> None:
     """One line of data on stdout."""
-    sys.stdout.write(text + "\n")
+    _write(sys.stdout, text + "\n")
 
 
 def say(text: str) -> None:
     """One line for the person at the terminal, on stderr."""
-    sys.stderr.write(text + "\n")
+    _write(sys.stderr, text + "\n")
     sys.stderr.flush()
+
+
+def say_error(error: BaseException) -> None:
+    """An error's text on stderr. Its line breaks stay; what a quoted name may hold is escaped."""
+    say("\n".join(printable(line) for line in f"semsearch: {error}".split("\n")))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """What the stream's encoding lacks appears as escapes instead of ending the program."""
+    encoding = _encoding(stream)
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _encoding(stream: TextIO) -> str:
+    return stream.encoding or "utf-8"
 
 
 def printable(text: str) -> str:

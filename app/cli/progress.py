@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from app.cli.output import duration, mebibytes, print_json, say, shown_path
+from app.cli.output import duration, mebibytes, print_json, printable, say, shown_path
 from indexer.pipeline.dry_run import DryRun
 from indexer.pipeline.report import Progress, Report
 from indexer.types import Skipped, SkipReason
@@ -34,12 +34,12 @@ class Screen:
 
     def loading(self, spec: "ModelSpec") -> None:
         """Loading a model may take seconds: say so."""
-        self._say(f"Loading {spec.model} ...")
+        self._say(f"Loading {printable(spec.model)} ...")
 
     def on_download(self, file: str, done: int, total: int) -> None:
         """Progress of a model download, in bytes."""
         share = f" of {mebibytes(total)}" if total else ""
-        self._update(f"Downloading {file}: {mebibytes(done)}{share}")
+        self._update(f"Downloading {printable(file)}: {mebibytes(done)}{share}")
 
     def on_progress(self, progress: Progress) -> None:
         """Progress of indexing."""
@@ -131,7 +131,7 @@ def _show_skipped(skipped: Sequence[Skipped]) -> None:
             say(f"Skipped ({reason}): {len(items):,} files and folders; --json names each.")
             continue
         for item in items[:SHOWN_PER_REASON]:
-            detail = f": {item.detail}" if item.detail else ""
+            detail = f": {printable(item.detail)}" if item.detail else ""
             say(f"Skipped ({reason}) {shown_path(_path_bytes(item))}{detail}")
         if len(items) > SHOWN_PER_REASON:
             say(f"... and {len(items) - SHOWN_PER_REASON:,} more ({reason}); --json names each.")
