@@ -7,11 +7,11 @@ from pathlib import Path
 from app.search.models import Models
 from app.settings import Settings
 from indexer.documents.chunk import CHUNKER_VERSION, ChunkOptions
-from indexer.documents.discover import DiscoverOptions
+from indexer.documents.discover import DiscoverOptions, resolve_root
 from indexer.documents.read import ReadLimits
 from indexer.embedding.estimate import predict_cost
 from indexer.embedding.spec import ModelSpec
-from indexer.errors import ReadError, UsageError
+from indexer.errors import UsageError
 from indexer.pipeline.dry_run import DryRun, Known, predict
 from indexer.pipeline.run import IndexOptions
 from indexer.storage.collection import Collection
@@ -57,7 +57,7 @@ def choose_model(
 
 
 def targets(paths: Sequence[Path], folder: Path) -> list[Path]:
-    """Absolute paths to index; without any, the roots of the existing collection.
+    """Real paths to index; without any, the roots of the existing collection.
 
     Raises:
         UsageError: neither paths nor roots.
@@ -70,14 +70,7 @@ def targets(paths: Sequence[Path], folder: Path) -> list[Path]:
             paths = [Path(os.fsdecode(root)) for root in existing.status().roots]
         if not paths:
             raise UsageError("The collection has no roots yet. Say what to index.")
-    for path in paths:
-        if not os.path.lexists(path):
-            raise ReadError(
-                f"{path}: no such file or folder. Nothing was changed. "
-                f"To forget what was indexed from there: semsearch rm {path}"
-            )
-    # Not resolved: a link that the user named keeps the name they know it by.
-    return [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
+    return [resolve_root(path) for path in paths]
 
 
 def foresee(

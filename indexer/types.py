@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]  # shape (n, dim)
+Vector = npt.NDArray[np.float32]  # shape (dim,)
 Metadata = Mapping[str, Any]  # JSON values only
 
 
@@ -265,7 +266,7 @@ class Changes:
     """One transaction's worth of work. `vectors`, not yet stored: {key: float32, shape (dim,)}."""
 
     files: tuple[FileChange, ...] = ()
-    vectors: Mapping[bytes, npt.NDArray[np.float32]] = field(default_factory=dict)
+    vectors: Mapping[bytes, Vector] = field(default_factory=dict)
     touched: tuple[FileStamp, ...] = ()  # same content, other size/mtime record
     moved: tuple[tuple[bytes, FileStamp], ...] = ()  # (old path, new stamp), same content
     removed: tuple[bytes, ...] = ()  # paths

@@ -1,12 +1,11 @@
 """A collection on this machine, without a service."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from app.indexing import choose_model, index_options
+from app.indexing import choose_model, index_options, targets
 from app.search.collections import Collections
 from app.search.models import Models
 from app.search.service import Mode, SearchService
@@ -48,7 +47,7 @@ class Collection:
             SemsearchError: see `semsearch.errors`.
         """
         folder = self._settings.collection_folder()
-        targets = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - keeps links
+        wanted = targets([Path(path) for path in paths], folder)
         # No worker processes: they would run an unguarded calling script a second time.
         options = index_options(self._settings, include, exclude, workers=0)
         name, spec, contract = choose_model(self._settings, self._models, folder, reembed=reembed)
@@ -56,7 +55,7 @@ class Collection:
             self._models.remember(spec.weights_sha256, name)
         with Writer.open(folder, contract, reembed=reembed) as writer:
             embedder = self._models.embedder(spec, contract.dimension)
-            return index(targets, writer, embedder, contract, options).to_dict()
+            return index(wanted, writer, embedder, contract, options).to_dict()
 
     def search(
         self, query: str, k: int = 10, *, mode: str = "dense", instruction: str | None = None

@@ -7,8 +7,9 @@ import typer
 
 from app.cli.context import CollectionOption, Context, JsonOption
 
-# Beside the main process, which embeds and commits: on two cores one worker keeps both busy.
-WORKERS = 1
+# Beside the main process, which embeds and commits. One worker leaves half of two cores idle when
+# there is no model work (see benchmarks/pipeline); each costs about 80 MiB.
+WORKERS = 2
 
 
 def index(

@@ -39,7 +39,7 @@ def rm(
         delete_collection(opened.folder(name))
         removed = status.files
     else:
-        absolute = [os.fsencode(os.path.abspath(path)) for path in paths or []]  # noqa: PTH100
+        absolute = [os.fsencode(os.path.realpath(path)) for path in paths or []]
         with Writer.open(opened.folder(name), status.contract) as writer:
             removed = sum(writer.remove(path) for path in absolute)
             for path in absolute:

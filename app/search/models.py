@@ -48,6 +48,7 @@ class Models:
             token=settings.hf_token.get_secret_value() if settings.hf_token else None,
             offline=settings.hf_offline,
             on_progress=self._on_download,
+            cache_folder=settings.home / "hashes",
         )
         return load_spec(folder, ref, settings.home / "hashes")
 

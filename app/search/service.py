@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from indexer.embedding.embedder import Embedder
 from indexer.errors import QueryError
 from indexer.storage.collection import Collection
 from indexer.storage.documents import Passage, StoredDocument
 from indexer.storage.snapshot import Snapshot
-from indexer.types import Contract, Kind, ScoredChunk, StoredChunk, display_path
-
-Vector = npt.NDArray[np.float32]  # shape (dim,)
+from indexer.types import Contract, Kind, ScoredChunk, StoredChunk, Vector, display_path
 
 # Longer queries are refused before any work: no question is this long, and tokenising is not free.
 MAX_QUERY_CHARS = 32_768

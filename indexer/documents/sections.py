@@ -87,14 +87,6 @@ def _open(stack: list[Section], block: Block, start: int, end: int) -> Section:
     return section
 
 
-def is_one_section(root: Section) -> bool:
-    """True when headings divide nothing: there is at most one, or one below the other."""
-    section = root
-    while len(section.children) == 1 and not section.has_body:
-        section = section.children[0]
-    return not section.children
-
-
 def pack(text: str, root: Section, measure: Measure, target: int) -> list[Passage]:
     """Passages that cover the text in order.
 

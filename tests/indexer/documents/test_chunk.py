@@ -67,8 +67,8 @@ def test_chunk_title_from_properties_stands_before_every_chunk() -> None:
 def test_chunk_small_sections_under_one_parent_are_joined() -> None:
     text = "# P\n\n" + "".join(f"## S{n}\n\n{words(5)}\n\n" for n in range(6))
     chunks = chunks_of(text)
-    assert [chunk.heading for chunk in chunks] == [("P",), ("P",), ("P",)]
-    assert [chunk.text.count("## ") for chunk in chunks] == [2, 2, 2]
+    assert [chunk.heading for chunk in chunks] == [("P",), ("P", "S5")]
+    assert [chunk.text.count("## ") for chunk in chunks] == [5, 1]
 
 
 def test_chunk_heading_alone_joins_the_section_below_it() -> None:
