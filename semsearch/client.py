@@ -1,5 +1,6 @@
 """Ask a running `semsearch serve`."""
 
+import ipaddress
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,15 +24,46 @@ _BY_STATUS: dict[int, type[SemsearchError]] = {
 }
 
 
+def _address(url: str) -> httpx.URL:
+    """The address of a service, checked before anything is sent."""
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL()
+    if (
+        address.scheme not in {"http", "https"}
+        or not address.host
+        or not 0 < (address.port or 80) < 65_536
+    ):
+        raise UsageError(f"{url!r} is no address of a service. Give one like http://127.0.0.1:8765")
+    return address
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Client:
     """A connection to one service. A context manager; threads may share it.
 
-    `timeout_s` bounds each request: a cold model may take long to answer the first one.
+    `timeout_s` bounds each request: a cold model may take long to answer the first one. A service
+    on this machine is never asked through a proxy, whatever the environment says.
+
+    Raises:
+        UsageError: the address is none.
     """
 
     def __init__(self, url: str = "http://127.0.0.1:8765", timeout_s: float = 30.0) -> None:
-        # No redirects: an answer must come from the service that was named.
-        self._http = httpx.Client(base_url=url, timeout=timeout_s, follow_redirects=False)
+        address = _address(url)
+        self._http = httpx.Client(
+            base_url=address,
+            timeout=timeout_s,
+            follow_redirects=False,  # an answer must come from the service that was named
+            trust_env=not _is_here(address.host),
+        )
 
     def search(
         self,
@@ -55,7 +87,10 @@ class Client:
             "collection": collection,
         }
         answer = self._ask("POST", "/search", json=request)
-        return [Hit.from_dict(values) for values in answer["hits"]]
+        try:
+            return [Hit.from_dict(values) for values in answer["hits"]]
+        except (KeyError, TypeError):
+            raise self._foreign() from None
 
     def ready(self) -> bool:
         """Whether the service has its model loaded.
@@ -68,7 +103,10 @@ class Client:
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         response = self._send(method, path, **options)
         if response.is_success:
-            return response.json()
+            try:
+                return response.json()
+            except ValueError:
+                raise self._foreign() from None
         try:
             message = str(response.json()["error"]["message"])
         except (ValueError, KeyError, TypeError):
@@ -76,6 +114,12 @@ class Client:
                 f"{self._http.base_url} answered {response.status_code} without an explanation."
             )
         raise _BY_STATUS.get(response.status_code, SemsearchError)(message)
+
+    def _foreign(self) -> SemsearchError:
+        return SemsearchError(
+            f"{self._http.base_url} is no semsearch service: its answer has another shape. "
+            "Check the address and port."
+        )
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

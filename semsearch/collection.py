@@ -10,6 +10,7 @@ from app.search.collections import Collections
 from app.search.models import Models
 from app.search.service import Mode, SearchService
 from app.settings import Settings
+from indexer.errors import UsageError
 from indexer.pipeline.run import index
 from indexer.storage.commit import Writer
 from semsearch.hits import Hit
@@ -65,6 +66,8 @@ class Collection:
         Raises:
             SemsearchError: see `semsearch.errors`.
         """
+        if mode not in set(Mode):
+            raise UsageError(f"mode {mode!r}: there are {', '.join(Mode)}.")
         opened = {self.name: self._collections.get()}
         answer = self._service.search(query, opened, k, Mode(mode), instruction)
         return [Hit.from_dict(hit.to_dict()) for hit in answer.hits]
