@@ -59,7 +59,8 @@ def predict_cost(
     return Cost(
         mode=f"{placement}:{precision}",
         tokens_per_s=speed * EFFICIENCY / (2 * matrices),
-        ram_bytes=BASE_BYTES + (tables + matrices) * value_bytes + activations,
+        # The checkpoint stays mapped beside the loaded weights while it is read.
+        ram_bytes=BASE_BYTES + spec.weights_bytes + (tables + matrices) * value_bytes + activations,
     )
 
 
