@@ -65,7 +65,9 @@ def test_client_at_a_dead_port_names_the_address_and_the_way_out() -> None:
                 client.ready()
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8765", "http://a\0b", "http://a:99999", "ftp://host", ""])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8765", "http://a\0b", "http://a:99999", "ftp://host", ""]
+)
 def test_client_bad_address_is_a_usage_error_at_once(url: str) -> None:
     with pytest.raises(errors.UsageError, match="http://127.0.0.1:8765"):
         Client(url)
