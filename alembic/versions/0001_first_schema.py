@@ -1,4 +1,4 @@
-"""The first schema: collection, roots, files, documents, chunks, embeddings, removals."""
+"""The first schema: collection, roots, files, documents, chunks, embeddings, removals, staging."""
 
 import sqlalchemy as sa
 
@@ -27,6 +27,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "staged_vectors",
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("vector", sa.BLOB(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
     )
     op.create_table(
         "files",

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from indexer.embedding.embedder import Embedder
 from indexer.storage.commit import Writer
-from indexer.types import Changes, Chunk, FileChange, FileStamp, Kind, Vectors
+from indexer.types import Changes, Chunk, FileChange, FileStamp, Kind, Vector
 
-# What an interruption may cost: about this much model work, or one document where that is more.
+# What an interruption may cost: about this much model work.
 WORK_AT_RISK_S = 5.0
 # Before the model's speed is known, and as a floor: sorting by length needs some texts to sort.
 MIN_TOKENS = 4_096
@@ -15,6 +15,11 @@ MAX_TOKENS = 262_144
 # Without model work (all vectors known) these bound memory and the length of a transaction.
 MAX_FILES = 1_024
 MAX_TEXT_CHARS = 4 << 20
+
+
+def token_budget(tokens_per_s: float) -> float:
+    """Tokens of about `WORK_AT_RISK_S` of model work."""
+    return min(max(tokens_per_s * WORK_AT_RISK_S, MIN_TOKENS), MAX_TOKENS)
 
 
 @dataclass
@@ -38,9 +43,12 @@ class Group:
 
     def is_full(self, tokens_per_s: float) -> bool:
         """Time to commit, for a model of this speed (0: not known yet)."""
-        budget = min(max(tokens_per_s * WORK_AT_RISK_S, MIN_TOKENS), MAX_TOKENS)
         entries = len(self.files) + len(self.touched) + len(self.moved)
-        return self.tokens >= budget or self.chars >= MAX_TEXT_CHARS or entries >= MAX_FILES
+        return (
+            self.tokens >= token_budget(tokens_per_s)
+            or self.chars >= MAX_TEXT_CHARS
+            or entries >= MAX_FILES
+        )
 
     def new_texts(self, writer: Writer) -> dict[bytes, Chunk]:
         """{key: chunk} of the texts that have no stored vector, each text once."""
@@ -52,7 +60,7 @@ class Group:
             del wanted[key]
         return wanted
 
-    def changes(self, vectors: dict[bytes, Vectors]) -> Changes:
+    def changes(self, vectors: dict[bytes, Vector]) -> Changes:
         """This group as one transaction."""
         return Changes(
             files=tuple(self.files),
@@ -62,21 +70,50 @@ class Group:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Embedded:
-    """Vectors of one group by key, and what they cost."""
+    """Vectors of one group by key, and what those that went through the model cost."""
 
-    vectors: dict[bytes, Vectors]
-    tokens: int
-    seconds: float
+    vectors: dict[bytes, Vector]
+    texts: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
 
 
-def embed_new(texts: dict[bytes, Chunk], embedder: Embedder) -> Embedded:
-    """Run the model over the texts that have no vector yet."""
+def embed_new(
+    texts: dict[bytes, Chunk], embedder: Embedder, writer: Writer, tokens_per_s: float
+) -> Embedded:
+    """Run the model over the texts that have no vector yet.
+
+    More than a batch's worth of work (one long document is enough) is staged part by part, so that
+    an interruption costs one part and not the whole group.
+    """
     if not texts:
-        return Embedded({}, 0, 0.0)
-    started = time.monotonic()
-    vectors = embedder.embed([chunk.embedded_text for chunk in texts.values()], Kind.DOCUMENT)
-    seconds = time.monotonic() - started
-    tokens = sum(chunk.n_tokens for chunk in texts.values())
-    return Embedded(dict(zip(texts, vectors, strict=True)), tokens, seconds)
+        return Embedded({})
+    result = Embedded(writer.staged(texts))
+    missing = {key: chunk for key, chunk in texts.items() if key not in result.vectors}
+    parts = _parts(missing, 2 * token_budget(tokens_per_s))
+    for number, part in enumerate(parts, start=1):
+        started = time.monotonic()
+        made = embedder.embed([chunk.embedded_text for chunk in part.values()], Kind.DOCUMENT)
+        result.seconds += time.monotonic() - started
+        result.texts += len(part)
+        result.tokens += sum(chunk.n_tokens for chunk in part.values())
+        vectors = dict(zip(part, made, strict=True))
+        result.vectors.update(vectors)
+        if number < len(parts):
+            writer.stage(vectors)
+    return result
+
+
+def _parts(texts: dict[bytes, Chunk], budget: float) -> list[dict[bytes, Chunk]]:
+    """The texts in order, in parts of about `budget` tokens."""
+    parts: list[dict[bytes, Chunk]] = []
+    room = 0.0
+    for key, chunk in texts.items():
+        if room <= 0:
+            parts.append({})
+            room = budget
+        parts[-1][key] = chunk
+        room -= chunk.n_tokens
+    return parts

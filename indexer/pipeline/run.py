@@ -63,6 +63,7 @@ def index(
     run.remove_vanished()
     for path in paths:
         writer.add_root(os.fsencode(path))
+    writer.clear_staged()
     writer.sync()
     run.report.seconds = time.monotonic() - started
     return run.report
@@ -146,15 +147,15 @@ class _Run:
         """Embed and store what is gathered."""
         group, self._group = self._group, Group()
         texts = group.new_texts(self._writer)
-        embedded = embed_new(texts, self._embedder)
+        embedded = embed_new(texts, self._embedder, self._writer, self.report.tokens_per_s)
         changes = group.changes(embedded.vectors)
         if changes.files or changes.touched or changes.moved:
             self.report.generation = self._writer.commit(changes)
         report = self.report
         report.documents += sum(len(change.documents) for change in group.files)
         report.chunks += group.chunks
-        report.embedded += len(texts)
-        report.reused += group.chunks - len(texts)
+        report.embedded += embedded.texts
+        report.reused += group.chunks - embedded.texts
         report.tokens += embedded.tokens
         report.model_s += embedded.seconds
         self._tell()

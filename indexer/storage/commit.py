@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
 
 from indexer.errors import ContractError, LockedError, StoreError
-from indexer.storage import catalog, lexical, vectors
+from indexer.storage import catalog, lexical, staging, vectors
 from indexer.storage.apply import apply_changes
 from indexer.storage.catalog import Head
 from indexer.storage.encoding import encode_contract
@@ -31,7 +31,7 @@ from indexer.storage.tables import (
     RootRow,
 )
 from indexer.storage.vectors import sync_vectors
-from indexer.types import Changes, Contract, FileStamp
+from indexer.types import Changes, Contract, FileStamp, Vector
 
 CATALOG, LOCK = "catalog.sqlite3", "lock"
 LEXICAL_LAG_S = 1.0  # a server sees new text within this time during a long run
@@ -129,6 +129,25 @@ class Writer:
             if time.monotonic() - self._lexical_at >= LEXICAL_LAG_S:
                 self._sync_lexical()
         return generation
+
+    def stage(self, vectors: Mapping[bytes, Vector]) -> None:
+        """Keep vectors of a document that is not complete yet; no reader sees them.
+
+        Raises:
+            StoreError: a vector of wrong shape, not finite, or not unit length.
+        """
+        with store_errors(self._folder), self._engine.begin() as connection:
+            staging.stage(connection, vectors, self._contract.dimension)
+
+    def staged(self, keys: Iterable[bytes]) -> dict[bytes, Vector]:
+        """{key: vector} of those keys that an earlier `stage` left, also of an interrupted run."""
+        with self._reading() as connection:
+            return staging.staged(connection, keys, self._contract.dimension)
+
+    def clear_staged(self) -> None:
+        """Forget staged vectors: the documents they waited for are stored, or gone."""
+        with store_errors(self._folder), self._engine.begin() as connection:
+            staging.clear(connection)
 
     def remove(self, under: bytes) -> int:
         """Take a file, or all files inside a folder, out of the collection; returns how many."""
@@ -238,6 +257,7 @@ def _empty(connection: Connection, head: Head, contract: Contract) -> None:
     """Drop all content; ids go on counting, and the new uuid disowns copies of the old content."""
     for table in (ChunkRow, EmbeddingRow, DocumentRow, FileRow, RemovalRow):
         connection.execute(delete(table))
+    staging.clear(connection)
     generation = head.generation + 1
     connection.execute(
         update(CollectionRow).values(

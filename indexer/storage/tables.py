@@ -80,6 +80,15 @@ class EmbeddingRow(Base):
     vector: Mapped[bytes] = mapped_column(BLOB)  # little-endian float16, unit length
 
 
+class StagedVectorRow(Base):
+    """A vector whose document is not stored yet; see `staging`."""
+
+    __tablename__ = "staged_vectors"
+
+    key: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    vector: Mapped[bytes] = mapped_column(BLOB)  # little-endian float16, unit length
+
+
 class ChunkRow(Base):
     """A passage. A document's text is the union of its chunks by offsets, not stored twice."""
 

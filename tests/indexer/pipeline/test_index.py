@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def stored_texts(folder: Path) -> dict[str, str]:
             os.path.basename(os.fsdecode(d.path)): opened.document(d.id).text
             for d in opened.documents(limit=1000)
         }
+
+
+def stored_vectors(folder: Path) -> list[tuple[str, bytes]]:
+    with sqlite3.connect(folder / "catalog.sqlite3") as catalog:
+        return catalog.execute(
+            "SELECT c.text, e.vector FROM chunks c JOIN embeddings e ON e.id = c.embedding_id "
+            "ORDER BY c.start"
+        ).fetchall()
 
 
 def counts(folder: Path) -> tuple[int, int, int]:
@@ -244,6 +253,41 @@ def test_index_interrupted_run_keeps_what_was_committed_and_goes_on(
         report = index([docs], writer, hash_embedder, contract)
     assert (report.unchanged, report.added, report.embedded) == (8, 12, 12)
     assert counts(folder) == (20, 20, 20)
+
+
+def test_index_long_document_interrupted_goes_on_inside_it(
+    tmp_path: Path, contract: Contract, hash_embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One book must not cost all its hours again: its vectors are staged part by part."""
+    docs, folder = tmp_path / "docs", tmp_path / "c"
+    docs.mkdir()
+    paragraphs = [f"Paragraph {i} of the book. " + f"Word{i} " * 80 for i in range(60)]
+    (docs / "book.txt").write_text("\n\n".join(paragraphs))
+    monkeypatch.setattr("indexer.pipeline.group.MIN_TOKENS", 1_000)
+    monkeypatch.setattr("indexer.pipeline.group.WORK_AT_RISK_S", 0.0)
+    embed, calls = hash_embedder.embed, []
+
+    def stop_at_the_third(texts: list[str], kind: Kind) -> Vectors:
+        calls.append(len(texts))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return embed(texts, kind)
+
+    monkeypatch.setattr(hash_embedder, "embed", stop_at_the_third)
+    with Writer.open(folder, contract) as writer, pytest.raises(KeyboardInterrupt):
+        index([docs], writer, hash_embedder, contract)
+    assert counts(folder) == (0, 0, 0)
+    with Writer.open(folder, contract) as writer:
+        report = index([docs], writer, hash_embedder, contract)
+    staged = calls[0] + calls[1]
+    assert report.chunks > staged > 0
+    assert (report.embedded, report.reused) == (report.chunks - staged, staged)
+    calm = tmp_path / "calm"
+    with Writer.open(calm, contract) as writer:
+        index([docs], writer, hash_embedder, contract)
+    assert stored_vectors(folder) == stored_vectors(calm)
+    with sqlite3.connect(folder / "catalog.sqlite3") as catalog:
+        assert catalog.execute("SELECT count(*) FROM staged_vectors").fetchone() == (0,)
 
 
 def test_index_model_that_gives_nan_stores_nothing(
