@@ -6,14 +6,17 @@ nothing of the model runs.
 """
 
 import json
+import math
 import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from indexer.embedding.model_folder import weight_files
 from indexer.embedding.runtimes.base import default_batch_tokens
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import ModelError
@@ -67,27 +70,48 @@ def predict_cost(
 def _count_weights(folder: Path) -> tuple[int, int]:
     """(values in token and position tables, values in matrices)."""
     tables = matrices = 0
-    for file in sorted(folder.glob("*.safetensors")):
+    for file in weight_files(folder):
         for name, shape in _read_shapes(file).items():
             if len(shape) < 2:
                 continue  # norms and biases: neither large nor multiplied
             if "embed" in name:
-                tables += int(np.prod(shape))
+                tables += math.prod(shape)
             else:
-                matrices += int(np.prod(shape))
+                matrices += math.prod(shape)
     if not matrices:
-        raise ModelError(f"{folder}: holds no safetensors weights, so no cost can be predicted.")
+        raise ModelError(f"{folder}: its safetensors hold no weights, so no cost can be predicted.")
     return tables, matrices
 
 
 def _read_shapes(file: Path) -> dict[str, list[int]]:
-    """{tensor: shape} from a safetensors header."""
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        if length > _MAX_HEADER_BYTES:
-            raise ModelError(f"{file}: header of {length:,} bytes; safetensors allows 100 MiB.")
-        header = json.loads(stream.read(length))
-    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+    """{tensor: shape} from a safetensors header.
+
+    Raises:
+        ModelError: the file is damaged or something else.
+    """
+    try:
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > _MAX_HEADER_BYTES:
+                raise ValueError(f"its header claims {length:,} bytes, at most 100 MiB are allowed")
+            text = stream.read(length)
+        if len(text) < length:
+            raise ValueError(f"it ends after {len(text):,} of {length:,} header bytes")
+        header = json.loads(text)
+        return {name: _shape(header[name]) for name in header if name != "__metadata__"}
+    # What json and the lookups raise on any other content, nesting without end included.
+    except (OSError, struct.error, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ModelError(
+            f"{file}: cannot be read as safetensors: {error or type(error).__name__}. "
+            "Fetch the model again."
+        ) from None
+
+
+def _shape(entry: dict[str, Any]) -> list[int]:
+    shape = entry["shape"]
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError(f"a tensor of shape {shape!r:.80}")
+    return shape
 
 
 def _cpu_flops() -> float:

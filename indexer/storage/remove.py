@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from indexer.errors import StoreError
-from indexer.storage.commit import LOCK
+from indexer.errors import NotFoundError, StoreError
+from indexer.storage.commit import CATALOG, LOCK
 from indexer.storage.lock import WriterLock
 
 
@@ -16,9 +16,12 @@ def delete_collection(folder: Path) -> None:
     rather than half of one.
 
     Raises:
+        NotFoundError: there is no collection in the folder.
         LockedError: another process is writing to it.
         StoreError: the folder cannot be moved or deleted.
     """
+    if not (folder / CATALOG).is_file():
+        raise NotFoundError(f"{folder}: no collection here, so nothing was deleted.")
     lock = WriterLock(folder / LOCK)
     doomed = folder.with_name(f".deleted-{folder.name}-{os.getpid()}")
     try:

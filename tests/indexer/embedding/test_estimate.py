@@ -56,8 +56,9 @@ def test_weights_of_the_tiny_qwen3_are_counted_from_its_configuration(tiny_folde
 def test_weights_of_minilm_are_counted_from_its_configuration(minilm_folder: Path) -> None:
     hidden, inner, layers = 384, 1536, 6
     tables, matrices = counted(minilm_folder)
-    assert tables == (30522 + 512 + 2) * hidden
     pooler = hidden * hidden
+    position_ids = 512  # a buffer that the checkpoint keeps beside the tables
+    assert tables == (30522 + 512 + 2) * hidden + position_ids
     assert matrices == layers * (4 * hidden * hidden + 2 * hidden * inner) + pooler
 
 
@@ -72,11 +73,12 @@ def test_cost_follows_from_speed_weights_and_precision(
     assert cpu.mode == "cpu:fp32"
     assert cpu.tokens_per_s == pytest.approx(100e9 * estimate.EFFICIENCY / (2 * matrices))
     activations = 1000 * 384 * estimate.ACTIVATIONS_PER_HIDDEN * 4
-    assert cpu.ram_bytes == estimate.BASE_BYTES + 4 * (tables + matrices) + activations
+    beside = estimate.BASE_BYTES + spec.weights_bytes
+    assert cpu.ram_bytes == beside + 4 * (tables + matrices) + activations
     gpu = predict_cost(spec, Placement.GPU, Precision.BF16, batch_tokens=1000)
     assert gpu.mode == "gpu:bf16"
     assert gpu.tokens_per_s == pytest.approx(10 * cpu.tokens_per_s)
-    assert gpu.ram_bytes - estimate.BASE_BYTES == (cpu.ram_bytes - estimate.BASE_BYTES) / 2
+    assert gpu.ram_bytes - beside == (cpu.ram_bytes - beside) / 2
 
 
 @pytest.mark.parametrize(("has_gpu", "mode"), [(True, "gpu:fp32"), (False, "cpu:fp32")])
@@ -95,29 +97,46 @@ def test_machine_speed_is_measured_as_a_plausible_number() -> None:
 
 
 def test_weights_in_several_files_are_added_up(tmp_path: Path) -> None:
-    header({"embed_tokens.weight": [100, 8], "layer.0.q": [8, 8]}, tmp_path / "m-1.safetensors")
-    header({"layer.1.q": [8, 4], "norm.weight": [8]}, tmp_path / "m-2.safetensors")
+    header({"embed_tokens.weight": [100, 8], "layer.0.q": [8, 8]}, tmp_path / "a.safetensors")
+    header({"layer.1.q": [8, 4], "norm.weight": [8]}, tmp_path / "b.safetensors")
+    header({"not.listed": [1000, 1000]}, tmp_path / "c.safetensors")
+    listed = {"embed_tokens.weight": "a.safetensors", "layer.1.q": "b.safetensors"}
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": listed}))
     assert counted(tmp_path) == (800, 96)
 
 
+def test_weights_beside_the_model_are_not_counted(tmp_path: Path) -> None:
+    """A folder may keep a second format or an adapter, which the runtime does not load."""
+    header({"layer.0.q": [8, 8]}, tmp_path / "model.safetensors")
+    header({"layer.0.q": [8, 8]}, tmp_path / "adapter_model.safetensors")
+    assert counted(tmp_path) == (0, 64)
+
+
 def test_folder_without_weights_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=f"{tmp_path}: holds no safetensors weights"):
+    with pytest.raises(ModelError, match=f"{tmp_path}.*missing.*safetensors"):
         counted(tmp_path)
+
+
+def framed(text: bytes, claimed: int | None = None) -> bytes:
+    return struct.pack("<Q", len(text) if claimed is None else claimed) + text
 
 
 BAD_HEADERS = {
     "empty": b"",
     "shorter than its length": b"\x01\x00",
-    "length beyond the file": struct.pack("<Q", 500) + b"{}",
-    "length beyond the limit": struct.pack("<Q", 1 << 60) + b"{}",
-    "not JSON": struct.pack("<Q", 4) + b"\xff{{{",
-    "a list": struct.pack("<Q", 2) + b"[]",
-    "an entry that is no object": struct.pack("<Q", 7) + b'{"a":1}',
-    "an entry without a shape": struct.pack("<Q", 8) + b'{"a":{}}',
-    "a shape that is no list": struct.pack("<Q", 19) + b'{"a":{"shape":"x"}}',
-    "a negative dimension": struct.pack("<Q", 22) + b'{"a":{"shape":[8,-1]}}',
-    "a dimension that is no number": struct.pack("<Q", 23) + b'{"a":{"shape":[8,"2"]}}',
-    "nesting without end": struct.pack("<Q", 200_000) + b"[" * 200_000,
+    "length beyond the file": framed(b"{}", 500),
+    "length beyond the limit": framed(b"{}", 1 << 60),
+    "not UTF-8": framed(b"\xff{{{"),
+    "not JSON": framed(b"{'a'}"),
+    "a list": framed(b'["a"]'),
+    "a number": framed(b"17"),
+    "an entry that is no object": framed(b'{"a": 1}'),
+    "an entry without a shape": framed(b'{"a": {}}'),
+    "a shape that is no list": framed(b'{"a": {"shape": "xy"}}'),
+    "a negative dimension": framed(b'{"a": {"shape": [8, -1]}}'),
+    "a dimension that is no number": framed(b'{"a": {"shape": [8, "2"]}}'),
+    "nesting without end": framed(b"[" * 200_000),
 }
 
 

@@ -76,6 +76,6 @@ def test_delete_that_fails_names_the_folder_and_lets_the_next_writer_in(
 
 def test_delete_of_nothing_is_not_found(tmp_path: Path) -> None:
     """The lock file cannot be made in a folder that is not there."""
-    with pytest.raises(NotFoundError, match=f"{tmp_path / 'nope'}: no collection here"):
+    with pytest.raises(NotFoundError, match=f"{tmp_path}/nope: no collection here"):
         delete_collection(tmp_path / "nope")
     assert list(tmp_path.iterdir()) == []
