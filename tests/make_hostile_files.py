@@ -1,6 +1,6 @@
 """Hostile files for the tests of reading: each builder writes one into a folder, returns its path.
 
-    from tests.make_hostile_files import ALL, odd_names
+    from make_hostile_files import ALL, odd_names
     for build in ALL: reader.read(path := build(tmp_path), path.read_bytes())
 
 Small on disk unless said otherwise; what they grow into is not. The builders need the standard
@@ -13,8 +13,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import make_hostile_pdf, make_hostile_zips
-from tests.make_hostile_zips import LAUGHS, MARKER, MIB, PASSWD
+import make_hostile_pdf
+import make_hostile_zips
+from make_hostile_zips import LAUGHS, MARKER, MIB, PASSWD
 
 Builder = Callable[[Path], Path]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from tests import make_hostile_files as hostile
-from tests import make_hostile_pdf as pdf
-from tests import make_hostile_zips as zips
+import make_hostile_files as hostile
+import make_hostile_pdf as pdf
+import make_hostile_zips as zips
 
 MIB = hostile.MIB
 

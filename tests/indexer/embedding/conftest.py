@@ -1,9 +1,7 @@
 """Model folders for the embedding tests: a tiny Qwen3 made here, and the bundled MiniLM."""
 
-import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,35 +9,21 @@ from typing import Any
 
 import pytest
 
+import make_tiny_qwen3
 from indexer.embedding.embedder import Embedder, open_embedder
 from indexer.embedding.models import resolve
 from indexer.embedding.spec import load_spec
 from indexer.types import Placement
 
 
-def _tiny_maker() -> ModuleType:
-    """tests/make_tiny_qwen3.py as a module: no test folder is on sys.path."""
-    name = "tests_make_tiny_qwen3"
-    if name not in sys.modules:
-        path = Path(__file__).parents[2] / "make_tiny_qwen3.py"
-        found = importlib.util.spec_from_file_location(name, path)
-        assert found is not None
-        assert found.loader is not None
-        module = importlib.util.module_from_spec(found)
-        found.loader.exec_module(module)
-        sys.modules[name] = module
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="session")
 def maker() -> ModuleType:
-    return _tiny_maker()
+    return make_tiny_qwen3
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = _tiny_maker().make_tiny_qwen3(tmp_path_factory.mktemp("models") / "tiny-qwen3")
-    return folder
+    return make_tiny_qwen3.make_tiny_qwen3(tmp_path_factory.mktemp("models") / "tiny-qwen3")
 
 
 @pytest.fixture(scope="session")
