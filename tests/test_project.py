@@ -145,7 +145,7 @@ def test_command_has_help_and_says_what_it_does(command: list[str]) -> None:
     ran = run_cli(*command, "--help")
     assert ran.code == 0
     usage, _, about = ran.out.strip().partition("\n")
-    assert usage.startswith(f"Usage: semsearch {' '.join(command)}")
+    assert usage.startswith(f"Usage: semsearch {' '.join(command)} ")
     assert re.match(r"\s+[A-Z][^\n]{10,}", about)
 
 

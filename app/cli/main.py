@@ -60,7 +60,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, _end_on_term)
     try:
-        app()
+        app(prog_name="semsearch")
     except SemsearchError as error:
         from app.cli.output import say_error
 

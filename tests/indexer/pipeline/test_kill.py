@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -50,10 +51,15 @@ def start(docs: Path, collection: Path) -> subprocess.Popen[str]:
     )
 
 
-def finish(docs: Path, collection: Path) -> None:
+def finish(docs: Path, collection: Path) -> float:
+    """Run to the end; the seconds that the run itself took."""
     process = start(docs, collection)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    started = time.monotonic()
     out, _ = process.communicate(timeout=120)
-    assert (process.returncode, out) == (0, "ready\ndone\n")
+    assert (process.returncode, out) == (0, "done\n")
+    return time.monotonic() - started
 
 
 def content(collection: Path) -> Content:
@@ -115,23 +121,26 @@ def kill_and_finish(tmp_path: Path, kills: int, seed: int) -> None:
     docs, killed, calm = tmp_path / "docs", tmp_path / "killed", tmp_path / "calm"
     for round_number in range(2):
         write(docs, round_number)
+        before = tmp_path / f"before-{round_number}"
+        if killed.exists():
+            shutil.copytree(killed, before)
+        length_s = finish(docs, calm)
         landed = 0
         for _ in range(kills // 2):
             process = start(docs, killed)
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            time.sleep(draw.uniform(0, 0.5))
+            time.sleep(draw.uniform(0, length_s))
             process.send_signal(signal.SIGKILL)
             out, _ = process.communicate(timeout=60)
             landed += "done" not in out
-            if "done" in out and round_number == 0:
+            if "done" in out:
                 # It finished before the blow: start over, so that the next blow lands in work.
-                import shutil
-
                 shutil.rmtree(killed)
+                if before.exists():
+                    shutil.copytree(before, killed)
         assert landed, "no kill landed inside a run: the moments are drawn too late"
         finish(docs, killed)
-        finish(docs, calm)
         assert content(killed) == content(calm)
         check_search(killed, docs)
     (quiet,) = {len(content(killed))}
