@@ -15,7 +15,7 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 $(VENV)/.torch: constraints.txt scripts/install_torch.py
-	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else "semsearch needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.11" % v[:2])'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else "semsearch needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.11" % v[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python scripts/install_torch.py $(TORCH)
 	touch $@
@@ -31,8 +31,8 @@ $(VENV)/.test: $(VENV)/.all pyproject.toml constraints.txt
 demo: $(VENV)/.all ## install, index data/sample with the bundled small model, search it
 	@SEMSEARCH_HOME=$(DEMO_HOME) $(BIN)/semsearch index data/sample --model minilm
 	@echo
-	@echo '$$ semsearch search "how much GPU memory does layer offload need?" -k 3'
-	@SEMSEARCH_HOME=$(DEMO_HOME) $(BIN)/semsearch search "how much GPU memory does layer offload need?" -k 3
+	@echo '$$ semsearch search "how do I restore a backup?" -k 3'
+	@SEMSEARCH_HOME=$(DEMO_HOME) $(BIN)/semsearch search "how do I restore a backup?" -k 3
 
 test: $(VENV)/.test ## install what the tests need and run them all
 	$(BIN)/python -m pytest

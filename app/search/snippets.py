@@ -6,11 +6,20 @@ from dataclasses import dataclass
 
 import regex
 
+from indexer.storage.languages import STOPWORDS
+
 # About three terminal lines: enough to judge a hit, short enough for ten of them on one screen.
 WIDTH = 240
 _WORD = regex.compile(r"[\p{L}\p{N}_]+")
 # Scripts without spaces: a run is matched by its pairs of characters, as the lexical copy does.
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+")
+_QUESTION_WORDS = (
+    "a an are can could did do does has how i if into less many may me more much must my need no "
+    "not should so some than their them there they was we what when where which who why will you"
+)
+_COMMON = frozenset(" ".join([_QUESTION_WORDS, *STOPWORDS.values()]).split())
+# Front matter is found like any text, but shows a reader nothing they would call a passage.
+_FRONT_MATTER = regex.compile(r"\A---\r?\n.*?\n---\r?\n\s*", regex.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +36,13 @@ class Snippet:
 
 def snippet(text: str, query: str, width: int = WIDTH) -> Snippet:
     """The window of at most `width` code points with the most different words of the query."""
-    found = _matches(text, query)
-    start, end = _window(text, found, width)
+    header = _FRONT_MATTER.match(text)
+    skipped = header.end() if header and header.end() < len(text) else 0
+    body = text[skipped:]
+    found = _matches(body, query)
+    start, end = _window(body, found, width)
     marks = tuple((a - start, b - start) for a, b, _ in found if a >= start and b <= end)
-    return Snippet(text[start:end], start, marks)
+    return Snippet(body[start:end], skipped + start, marks)
 
 
 def _fold(word: str) -> str:
@@ -46,14 +58,24 @@ def _same_word(word: str, wanted: str) -> bool:
     return len(shorter) >= 4 and len(longer) - stem <= 4 and shorter[:stem] == longer[:stem]
 
 
-def _matches(text: str, query: str) -> list[tuple[int, int, int]]:
-    """(start, end, number of the query's word) of every match, in order, without overlaps."""
-    spaced: list[str] = []
+def _wanted(query: str) -> tuple[list[str], list[str]]:
+    """(folded words, pairs of characters of scripts without spaces) worth marking.
+
+    Common words are left out, unless the query has no others: to mark every "the" hides the rest.
+    """
+    words: list[str] = []
     pairs: list[str] = []
     for word in _WORD.findall(query):
         for run in _UNSPACED.findall(word):
             pairs += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
-        spaced += [_fold(part) for part in _UNSPACED.split(word) if part]
+        words += [_fold(part) for part in _UNSPACED.split(word) if part]
+    telling = [word for word in words if word not in _COMMON]
+    return (telling if telling or pairs else words), pairs
+
+
+def _matches(text: str, query: str) -> list[tuple[int, int, int]]:
+    """(start, end, number of the query's word) of every match, in order, without overlaps."""
+    spaced, pairs = _wanted(query)
     found = [
         (m.start(), m.end(), number)
         for m in _WORD.finditer(text)
