@@ -1,9 +1,8 @@
 """Documents gathered until they are worth one forward pass and one transaction."""
 
-import time
 from dataclasses import dataclass, field
 
-from indexer.embedding.embedder import Embedder
+from indexer.embedding.embedder import Embedder, OnBatch
 from indexer.storage.commit import Writer
 from indexer.types import Changes, Chunk, FileChange, FileStamp, Kind, Vector
 
@@ -72,18 +71,20 @@ class Group:
 
 @dataclass(slots=True)
 class Embedded:
-    """Vectors of one group by key, and what those that went through the model cost."""
+    """Vectors of one group by key, and how many texts went through the model for them."""
 
     vectors: dict[bytes, Vector]
     texts: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
 
 
 def embed_new(
-    texts: dict[bytes, Chunk], embedder: Embedder, writer: Writer, tokens_per_s: float
+    texts: dict[bytes, Chunk],
+    embedder: Embedder,
+    writer: Writer,
+    tokens_per_s: float,
+    on_batch: OnBatch,
 ) -> Embedded:
-    """Run the model over the texts that have no vector yet.
+    """Run the model over the texts that have no vector yet; `on_batch` hears of each pass.
 
     More than a batch's worth of work (one long document is enough) is staged part by part, so that
     an interruption costs one part and not the whole group.
@@ -94,11 +95,9 @@ def embed_new(
     missing = {key: chunk for key, chunk in texts.items() if key not in result.vectors}
     parts = _parts(missing, 2 * token_budget(tokens_per_s))
     for number, part in enumerate(parts, start=1):
-        started = time.monotonic()
-        made = embedder.embed([chunk.embedded_text for chunk in part.values()], Kind.DOCUMENT)
-        result.seconds += time.monotonic() - started
+        bare = [chunk.embedded_text for chunk in part.values()]
+        made = embedder.embed(bare, Kind.DOCUMENT, on_batch=on_batch)
         result.texts += len(part)
-        result.tokens += sum(chunk.n_tokens for chunk in part.values())
         vectors = dict(zip(part, made, strict=True))
         result.vectors.update(vectors)
         if number < len(parts):

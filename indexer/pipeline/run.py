@@ -65,6 +65,7 @@ def index(
         writer.add_root(os.fsencode(path))
     writer.clear_staged()
     writer.sync()
+    run.report.generation = writer.generation
     run.report.seconds = time.monotonic() - started
     return run.report
 
@@ -107,6 +108,7 @@ class _Run:
         self._taken: set[bytes] = set()  # old paths that a moved file has claimed
         self._files_done = 0
         self._bytes_done = 0
+        self._batch_started = started
         self.again: list[Job] = []  # copies of a file that moved: read once more, as new files
         self.report = Report(unchanged=found.unchanged, skipped=list(found.skipped))
 
@@ -147,17 +149,26 @@ class _Run:
         """Embed and store what is gathered."""
         group, self._group = self._group, Group()
         texts = group.new_texts(self._writer)
-        embedded = embed_new(texts, self._embedder, self._writer, self.report.tokens_per_s)
+        self._batch_started = time.monotonic()
+        embedded = embed_new(
+            texts, self._embedder, self._writer, self.report.tokens_per_s, self._on_batch
+        )
         changes = group.changes(embedded.vectors)
         if changes.files or changes.touched or changes.moved:
-            self.report.generation = self._writer.commit(changes)
+            self._writer.commit(changes)
         report = self.report
         report.documents += sum(len(change.documents) for change in group.files)
         report.chunks += group.chunks
         report.embedded += embedded.texts
         report.reused += group.chunks - embedded.texts
-        report.tokens += embedded.tokens
-        report.model_s += embedded.seconds
+        self._tell()
+
+    def _on_batch(self, _texts: int, tokens: int) -> None:
+        """One forward pass is done: a slow model must not look like a hanging one."""
+        now = time.monotonic()
+        self.report.tokens += tokens
+        self.report.model_s += now - self._batch_started
+        self._batch_started = now
         self._tell()
 
     def remove_vanished(self) -> None:
@@ -165,7 +176,7 @@ class _Run:
         paths = sorted(self._found.vanished)
         for start in range(0, len(paths), MAX_FILES):
             gone = tuple(paths[start : start + MAX_FILES])
-            self.report.generation = self._writer.commit(Changes(removed=gone))
+            self._writer.commit(Changes(removed=gone))
         self.report.removed = len(paths)
 
     def _tell(self) -> None:

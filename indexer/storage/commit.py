@@ -97,6 +97,12 @@ class Writer:
         """What the stored vectors mean."""
         return self._contract
 
+    @property
+    def generation(self) -> int:
+        """Of the newest commit."""
+        with self._reading() as connection:
+            return catalog.head(connection).generation
+
     def close(self) -> None:
         """Fold the log into the catalog and let the next writer in. Does not `sync`."""
         self._engine.dispose()  # the last connection to close checkpoints the log

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.embedding.embedder import Embedder
+from indexer.embedding.embedder import Embedder, OnBatch
 from indexer.errors import ModelError, ReadError
 from indexer.pipeline.report import Progress, Report
 from indexer.pipeline.run import IndexOptions, index
@@ -242,7 +242,7 @@ def test_index_interrupted_run_keeps_what_was_committed_and_goes_on(
     monkeypatch.setattr("indexer.pipeline.group.MAX_FILES", 4)
 
     def interrupt(progress: Progress) -> None:
-        if progress.files_done >= 8:
+        if progress.chunks >= 8:
             raise KeyboardInterrupt
 
     folder = tmp_path / "c"
@@ -267,11 +267,11 @@ def test_index_long_document_interrupted_goes_on_inside_it(
     monkeypatch.setattr("indexer.pipeline.group.WORK_AT_RISK_S", 0.0)
     embed, calls = hash_embedder.embed, []
 
-    def stop_at_the_third(texts: list[str], kind: Kind) -> Vectors:
+    def stop_at_the_third(texts: list[str], kind: Kind, on_batch: OnBatch) -> Vectors:
         calls.append(len(texts))
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return embed(texts, kind)
+        return embed(texts, kind, on_batch=on_batch)
 
     monkeypatch.setattr(hash_embedder, "embed", stop_at_the_third)
     with Writer.open(folder, contract) as writer, pytest.raises(KeyboardInterrupt):
@@ -333,4 +333,7 @@ def test_progress_counts_up_to_the_total(
     with Writer.open(collection, contract) as writer:
         index([docs], writer, hash_embedder, contract, on_progress=seen.append)
     assert (seen[-1].files_done, seen[-1].files_total, seen[-1].chunks) == (3, 3, 3)
-    assert seen[-1].tokens > 0
+    # The first word comes while the model works, before anything is committed.
+    assert (seen[0].chunks, seen[0].tokens) == (0, seen[-1].tokens)
+    assert seen[0].tokens > 0
+    assert seen[0].tokens_per_s > 0
