@@ -59,9 +59,14 @@ class Collection:
             return index(wanted, writer, embedder, contract, options).to_dict()
 
     def search(
-        self, query: str, k: int = 10, *, mode: str = "dense", instruction: str | None = None
+        self,
+        query: str,
+        k: int | None = None,
+        *,
+        mode: str = "dense",
+        instruction: str | None = None,
     ) -> list[Hit]:
-        """The k best documents, best first. `mode` is "dense" or "lexical".
+        """The k best documents (None: the setting k), best first. `mode`: "dense" or "lexical".
 
         Raises:
             SemsearchError: see `semsearch.errors`.
@@ -69,7 +74,8 @@ class Collection:
         if mode not in set(Mode):
             raise UsageError(f"mode {mode!r}: there are {', '.join(Mode)}.")
         opened = {self.name: self._collections.get()}
-        answer = self._service.search(query, opened, k, Mode(mode), instruction)
+        wanted = self._settings.k if k is None else k
+        answer = self._service.search(query, opened, wanted, Mode(mode), instruction)
         return [Hit.from_dict(hit.to_dict()) for hit in answer.hits]
 
     def close(self) -> None:

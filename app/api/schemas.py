@@ -27,7 +27,10 @@ class SearchRequest(Strict):
             examples=["how much memory does offload need?"],
         ),
     ]
-    k: Annotated[int, Field(ge=1, le=1000, description="Hits, at most one per document")] = 10
+    k: Annotated[
+        int | None,
+        Field(ge=1, le=1000, description="Hits, at most one per document; unset: the setting k"),
+    ] = None
     mode: Annotated[Mode, Field(description="dense: by meaning; lexical: by words")] = Mode.DENSE
     instruction: Annotated[
         str | None,

@@ -17,7 +17,7 @@ def search(request: SearchRequest, state: StateDep) -> dict[str, Any]:
     answer = state.service.search(
         request.query,
         state.chosen(request.collection),
-        k=request.k,
+        k=request.k or state.settings.k,
         mode=request.mode,
         instruction=request.instruction,
     )

@@ -110,7 +110,7 @@ def _translate(glob: str) -> str | None:
     for n, segment in enumerate(segments):
         if segment == "**" and n < len(segments) - 1:
             groups.append([])
-        elif segment == "**" and n:
+        elif segment == "**":
             groups[-1].append("(?:.+)")
         else:
             part = _translate_segment(segment)

@@ -19,7 +19,10 @@ _DEFINING = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _WORD = re.compile(r"\w")
-_SHELL = re.compile(r"^(?:function[ \t]+)?([\w:.-]+)[ \t]*\(\)[ \t]*\{?", re.MULTILINE)
+_SHELL = re.compile(
+    r"^(?:function[ \t]+(?=[\w:.-]+[ \t]*(?:\(\))?[ \t\n]*\{)|(?=[\w:.-]+[ \t]*\(\)))([\w:.-]+)",
+    re.MULTILINE,
+)
 _SECTION = re.compile(r"^\[+([^\[\]\n]{1,200})\]+[ \t]*(?:[#;].*)?$", re.MULTILINE)
 _KEY = re.compile(r"^([A-Za-z_][\w.-]{0,100}):(?:[ \t].*)?$", re.MULTILINE)
 _TARGET = re.compile(r"^([\w./%-]{1,100})[ \t]*:(?![=:])", re.MULTILINE)
@@ -47,7 +50,7 @@ def _by_lines(text: str, language: str) -> Iterator[Block]:
     if language in _PROSE_LIKE:
         return
     matches = list(_RULES.get(language, _DEFINING).finditer(text))
-    ends = [*(match.start() for match in matches[1:]), len(text)]
+    ends = [*(match.start() for match in matches), len(text)][1:]
     for match, end in zip(matches, ends, strict=True):
         yield Block(BlockKind.CODE, match.start(), end, 1, match[1])
 

@@ -141,3 +141,10 @@ def _ignored(rules: object, root: Path, path: str) -> bool:
         if rules.verdict(f"{root}/{inner}", parts[n - 1], is_folder):  # type: ignore[attr-defined]
             return True
     return False
+
+
+def test_two_stars_alone_speak_of_every_depth() -> None:
+    """Found by the comparison with git: `**` without a neighbour matched one level only."""
+    rules = rule_set("/r", ["a", "!/**"])
+    assert rules.verdict("/r/a", "a", True) is False
+    assert rules.verdict("/r/b/a", "a", False) is False

@@ -118,3 +118,17 @@ def test_code_nested_thousands_deep_does_not_crash(parse: Parse) -> None:
     source = "".join(f"{' ' * n}class C{n}:\n" for n in range(900)) + " " * 900 + "pass\n"
     assert parse("a.py", source)[0].text == source
     assert parse("a.js", "(" * 20_000)[0].format == "javascript"
+
+
+def test_code_without_any_definition_is_read_whole(parse: Parse) -> None:
+    """A script of plain commands matched nothing, and the empty list was zipped with one end."""
+    text = "#!/bin/sh\nset -e\necho done\n"
+    (document,) = parse("deploy.sh", text)
+    assert (document.text, document.blocks) == (text, ())
+
+
+def test_shell_functions_of_both_spellings_open_sections(parse: Parse) -> None:
+    (document,) = parse(
+        "build.sh", "set -e\nfunction initialize {\n  true\n}\nupload () {\n  false\n}\necho x ()\n"
+    )
+    assert [heading for _, heading, _ in sections(document)] == ["initialize", "upload"]
