@@ -54,8 +54,8 @@ class Collection:
         name, spec, contract = choose_model(self._settings, self._models, folder, reembed=reembed)
         if name is not None:
             self._models.remember(spec.weights_sha256, name)
+        embedder = self._models.embedder(spec, contract.dimension)
         with Writer.open(folder, contract, reembed=reembed) as writer:
-            embedder = self._models.embedder(spec, contract.dimension)
             return index(wanted, writer, embedder, contract, options).to_dict()
 
     def search(

@@ -44,7 +44,7 @@ def index(
 ) -> None:
     """Index files and folders, or bring a collection up to date."""
     from app.cli.progress import say_interrupted, show_dry_run, show_report, watch
-    from app.indexing import choose_model, foresee, index_options, targets
+    from app.indexing import choose_model, foresee, index_options, is_collection, targets
     from app.search.models import Models
     from indexer.pipeline.run import index as run_index
     from indexer.storage.commit import Writer
@@ -62,9 +62,14 @@ def index(
             return
         if name is not None:
             models.remember(spec.weights_sha256, name)
+        screen.loading(spec)
         try:
+            if reembed or not is_collection(folder):
+                # A mode that cannot run must not empty a collection, nor leave an empty one that
+                # is bound to its model. Otherwise the lock comes first, so that a second writer
+                # learns of the first at once.
+                models.embedder(spec, contract.dimension)
             with Writer.open(folder, contract, reembed=reembed) as writer:
-                screen.loading(spec)
                 embedder = models.embedder(spec, contract.dimension)
                 report = run_index(wanted, writer, embedder, contract, options, screen.on_progress)
         except KeyboardInterrupt:
