@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.search.models import Models
@@ -19,16 +20,21 @@ from indexer.types import Contract, Precision
 
 
 def index_options(
-    settings: Settings, include: Sequence[str], exclude: Sequence[str], workers: int
+    settings: Settings,
+    contract: Contract,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    workers: int,
 ) -> IndexOptions:
-    """The pipeline's options from settings and globs."""
+    """The pipeline's options from settings, the contract's chunk size and globs."""
+    budget = _chunk_tokens(contract)
     return IndexOptions(
         discover=DiscoverOptions(
             include=tuple(include),
             exclude=tuple(exclude),
             max_file_bytes=settings.max_file_mib << 20,
         ),
-        chunking=ChunkOptions(max_tokens=settings.chunk_tokens),
+        chunking=ChunkOptions(budget, min(ChunkOptions().overlap_tokens, budget // 4)),
         limits=ReadLimits(
             memory_bytes=settings.read_memory_mib << 20,
             timeout_s=settings.read_timeout_s,
@@ -43,17 +49,37 @@ def choose_model(
 ) -> tuple[str | None, ModelSpec, Contract]:
     """(name to remember the model by, spec, contract) to index with.
 
-    A model that was named (flag or environment) is taken at its word, and refused by the store if
-    the collection has another; otherwise an existing collection keeps its own.
+    What was set (flag, environment, config file for sizes) is taken at its word, and refused by the
+    store if the collection has it otherwise; what was not is taken from an existing collection.
     """
     named = settings.origin("model") in {"flag", "environment"}
     if is_collection(folder) and not named and not reembed:
         with Collection.open(folder) as existing:
-            contract = existing.contract
-        return None, models.of_contract(contract), contract
+            stored = existing.contract
+        tokens = _set_or(settings, "chunk_tokens", _chunk_tokens(stored))
+        return (
+            None,
+            models.of_contract(stored),
+            replace(
+                stored,
+                chunker=f"{CHUNKER_VERSION}/{min(tokens, stored.max_tokens)}",
+                dimension=_set_or(settings, "dimension", stored.dimension),
+            ),
+        )
     spec = models.named(settings.model)
     chunker = f"{CHUNKER_VERSION}/{min(settings.chunk_tokens, spec.max_tokens)}"
     return settings.model, spec, spec.contract(chunker, settings.dimension)
+
+
+def _set_or(settings: Settings, name: str, stored: int) -> int:
+    """The setting if somebody set it, else what the collection has."""
+    value = getattr(settings, name)
+    return stored if settings.origin(name) == "default" or value is None else int(value)
+
+
+def _chunk_tokens(contract: Contract) -> int:
+    """The chunk size that a contract's chunker names, e.g. 512 in "1/512"."""
+    return int(contract.chunker.partition("/")[2])
 
 
 def targets(paths: Sequence[Path], folder: Path) -> list[Path]:

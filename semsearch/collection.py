@@ -49,9 +49,9 @@ class Collection:
         """
         folder = self._settings.collection_folder()
         wanted = targets([Path(path) for path in paths], folder)
-        # No worker processes: they would run an unguarded calling script a second time.
-        options = index_options(self._settings, include, exclude, workers=0)
         name, spec, contract = choose_model(self._settings, self._models, folder, reembed=reembed)
+        # No worker processes: they would run an unguarded calling script a second time.
+        options = index_options(self._settings, contract, include, exclude, workers=0)
         if name is not None:
             self._models.remember(spec.weights_sha256, name)
         embedder = self._models.embedder(spec, contract.dimension)

@@ -1,11 +1,14 @@
 """`semsearch index`: make a collection mirror folders."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.context import CollectionOption, Context, JsonOption
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 # Beside the main process, which embeds and commits. One worker leaves half of two cores idle when
 # there is no model work (see benchmarks/pipeline); each costs about 80 MiB.
@@ -43,20 +46,35 @@ def index(
     as_json: JsonOption = False,
 ) -> None:
     """Index files and folders, or bring a collection up to date."""
+    start: Context = context.obj
+    settings = start.settings(
+        collection=collection, model=model, dimension=dimension, placement=placement
+    )
+    globs = (include or [], exclude or [])
+    _run(settings, paths or [], globs, dry_run=dry_run, reembed=reembed, as_json=as_json)
+
+
+def _run(
+    settings: "Settings",
+    paths: list[Path],
+    globs: tuple[list[str], list[str]],
+    *,
+    dry_run: bool,
+    reembed: bool,
+    as_json: bool,
+) -> None:
     from app.cli.progress import say_interrupted, show_dry_run, show_report, watch
     from app.indexing import choose_model, foresee, index_options, is_collection, targets
     from app.search.models import Models
     from indexer.pipeline.run import index as run_index
     from indexer.storage.commit import Writer
 
-    start: Context = context.obj
-    settings = start.settings(model=model, dimension=dimension, placement=placement)
-    folder = settings.collection_folder(collection)
-    options = index_options(settings, include or [], exclude or [], workers=WORKERS)
-    wanted = targets(paths or [], folder)
+    folder = settings.collection_folder()
+    wanted = targets(paths, folder)
     with watch(as_json) as screen:
         models = Models(settings, screen.on_download)
         name, spec, contract = choose_model(settings, models, folder, reembed=reembed)
+        options = index_options(settings, contract, *globs, workers=WORKERS)
         if dry_run:
             show_dry_run(foresee(settings, wanted, folder, spec, contract, options), as_json)
             return
@@ -75,4 +93,4 @@ def index(
         except KeyboardInterrupt:
             say_interrupted()
             raise typer.Exit(130) from None
-    show_report(report, settings.collection if collection is None else collection, as_json)
+    show_report(report, settings.collection, as_json)

@@ -164,3 +164,45 @@ def test_index_mode_that_cannot_run_leaves_no_collection(
     again = cli("index", str(docs), "--model", "minilm", "--reembed", "--placement", "gpu")
     assert again.code == 69
     assert json.loads(cli("status", "--json").out)["documents"] == 6
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("SEMSEARCH_CHUNK_TOKENS", "96", "'1/256' in the collection, '1/96' asked for"),
+        ("SEMSEARCH_DIMENSION", "128", "384 in the collection, 128 asked for"),
+    ],
+)
+def test_index_other_sizes_than_the_collections_are_refused(
+    cli: Cli, docs: Path, variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("index", str(docs), "--model", "minilm")
+    monkeypatch.setenv(variable, value)
+    ran = cli("index", str(docs))
+    assert ran.code == 65
+    assert words in ran.err
+    assert "--reembed" in ran.err
+
+
+def test_index_other_chunker_version_is_refused(
+    cli: Cli, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks of two versions in one collection would not be found alike."""
+    cli("index", str(docs), "--model", "minilm")
+    monkeypatch.setattr("app.indexing.CHUNKER_VERSION", 2)
+    ran = cli("index", str(docs))
+    assert ran.code == 65
+    assert "'1/256' in the collection, '2/256' asked for" in ran.err
+
+
+def test_index_small_chunks_are_kept_by_the_next_run(
+    cli: Cli, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEMSEARCH_CHUNK_TOKENS", "48")
+    assert cli("index", str(docs), "--model", "minilm").code == 0
+    monkeypatch.delenv("SEMSEARCH_CHUNK_TOKENS")
+    (docs / "long.md").write_text("A sentence about nothing much. " * 60)
+    assert cli("index", str(docs)).code == 0
+    status = json.loads(cli("status", "--json").out)
+    assert status["contract"]["chunker"] == "1/48"
+    assert status["chunks"] >= 6 + 60 * 7 // 48
