@@ -9,9 +9,11 @@ Peak memory is the resident set of this process and of its largest child, as the
 
 import argparse
 import json
+import os
 import resource
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +77,41 @@ def run_once(folder: Path, target: Path, embedder: "Embedder", workers: int) -> 
     }
 
 
+class TreeMemory(threading.Thread):
+    """Samples the memory of this process and all below it as proportional set sizes (Linux).
+
+    Resident sets would count the pages that the processes share once for each of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak_kib = 0
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        while not self.done.wait(0.2):
+            self.peak_kib = max(self.peak_kib, sum(map(pss_kib, tree(os.getpid()))))
+
+
+def tree(pid: int) -> list[int]:
+    """This process and all below it; empty where there is no /proc."""
+    try:
+        lists = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        lists = []
+    below = [int(child) for listed in lists for child in listed.split()]
+    return [pid, *(each for child in below for each in tree(child))]
+
+
+def pss_kib(pid: int) -> int:
+    """Proportional set size; 0 for a process that has just ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
 def peak_mib(who: int) -> int:
     """Peak resident set so far, in MiB (ru_maxrss is in KiB on Linux, in bytes on macOS)."""
     return resource.getrusage(who).ru_maxrss >> (20 if sys.platform == "darwin" else 10)
@@ -88,13 +125,16 @@ def main() -> None:
     parser.add_argument("--model", default="minilm")
     args = parser.parse_args()
     embedder = null_embedder(args.model)
+    memory = TreeMemory()
+    memory.start()
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary) / "collection"
         for name in ("first", "unchanged"):
             result = run_once(args.folder, target, embedder, args.workers)
             print(json.dumps({"run": name, "workers": args.workers, **result}))
         size = sum(p.stat().st_size for p in target.rglob("*") if p.is_file())
-        print(json.dumps({"disk_mib": size >> 20}))
+        memory.done.set()
+        print(json.dumps({"disk_mib": size >> 20, "tree_peak_pss_mib": memory.peak_kib >> 10}))
 
 
 if __name__ == "__main__":
