@@ -13,10 +13,11 @@ from indexer.documents.read import ReadLimits
 from indexer.embedding.estimate import predict_cost
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import UsageError
+from indexer.modes import Precision
 from indexer.pipeline.dry_run import DryRun, Known, predict
 from indexer.pipeline.run import IndexOptions
 from indexer.storage.collection import Collection
-from indexer.types import Contract, Precision
+from indexer.types import Contract
 
 
 def index_options(

@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from indexer.errors import UsageError
-from indexer.types import Placement, Precision
+from indexer.modes import Placement, Precision
 
 PREFIX = "SEMSEARCH_"
 COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"

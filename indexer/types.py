@@ -23,25 +23,6 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
-class Placement(StrEnum):
-    """Where the model runs."""
-
-    GPU = "gpu"
-    OFFLOAD = "offload"
-    CPU = "cpu"
-    REMOTE = "remote"
-
-
-class Precision(StrEnum):
-    """Number format of the weights."""
-
-    FP32 = "fp32"
-    BF16 = "bf16"
-    FP16 = "fp16"
-    INT8 = "int8"
-    INT4 = "int4"
-
-
 class Pooling(StrEnum):
     """How token states become one vector."""
 

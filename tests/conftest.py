@@ -10,11 +10,13 @@ import pytest
 from hypothesis import settings
 
 from indexer.embedding.embedder import Embedder
+from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.models import resolve
 from indexer.embedding.runtimes.base import Runtime, TokenBatch
 from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.tokenizer import load_tokenizer
-from indexer.types import Contract, Placement, Precision, Vectors
+from indexer.modes import Placement, Precision
+from indexer.types import Contract, Vectors
 
 # CI must not fail, or pass, by the luck of a draw; on a developer's machine every run draws anew.
 settings.register_profile("ci", derandomize=True)
@@ -61,7 +63,7 @@ def contract(minilm_spec: ModelSpec) -> Contract:
 @pytest.fixture
 def hash_embedder(minilm_spec: ModelSpec) -> Iterator[Embedder]:
     runtime = HashRuntime(minilm_spec.hidden_size)
-    with Embedder(minilm_spec, load_tokenizer(minilm_spec), runtime) as embedder:
+    with LocalEmbedder(minilm_spec, load_tokenizer(minilm_spec), runtime) as embedder:
         yield embedder
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 from app.settings import Settings
 from indexer.embedding import hub, models
-from indexer.embedding.embedder import Embedder, open_embedder
+from indexer.embedding.embedder import Embedder
+from indexer.embedding.opening import open_embedder
 from indexer.embedding.spec import ModelSpec, load_spec
+from indexer.embedding.wishes import Wishes
 from indexer.errors import ContractError, ModelError
-from indexer.types import Contract, Precision
+from indexer.types import Contract
 
 OnDownload = Callable[[str, int, int], None]  # file, bytes so far, bytes in all
 
@@ -78,18 +80,10 @@ class Models:
 
     def embedder(self, spec: ModelSpec, dimension: int | None = None) -> Embedder:
         """The model, loaded on the placement of the settings."""
-        settings = self._settings
         key = (spec.weights_sha256, spec.check_dimension(dimension))
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = open_embedder(
-                    spec,
-                    placement=settings.placement,
-                    precision=settings.precision or Precision.FP32,
-                    dimension=dimension,
-                    threads=settings.threads,
-                    max_batch_tokens=settings.batch_tokens,
-                )
+                self._loaded[key] = open_embedder(spec, self._wishes, dimension)
             return self._loaded[key]
 
     def embedder_of(self, contract: Contract) -> Embedder:
@@ -120,6 +114,16 @@ class Models:
                 }
             )
         return rows
+
+    @property
+    def _wishes(self) -> Wishes:
+        settings = self._settings
+        return Wishes(
+            placement=settings.placement,
+            precision=settings.precision,
+            threads=settings.threads,
+            max_batch_tokens=settings.batch_tokens,
+        )
 
     @property
     def _registry(self) -> Path:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexer.embedding.embedder import Embedder
+from indexer.embedding.local import LocalEmbedder
 
 
 def null_embedder(model: str) -> "Embedder":
@@ -27,7 +28,6 @@ def null_embedder(model: str) -> "Embedder":
     # Imported here: worker processes import this script anew and must stay as small as the CLI's.
     import numpy as np
 
-    from indexer.embedding.embedder import Embedder
     from indexer.embedding.models import resolve
     from indexer.embedding.runtimes.base import Runtime, TokenBatch
     from indexer.embedding.spec import load_spec
@@ -49,7 +49,7 @@ def null_embedder(model: str) -> "Embedder":
     ref = resolve(model)
     assert ref.folder is not None, "a local or bundled model: only its tokenizer is used"
     spec = load_spec(ref.folder, ref)
-    return Embedder(spec, load_tokenizer(spec), NullRuntime(spec.hidden_size))
+    return LocalEmbedder(spec, load_tokenizer(spec), NullRuntime(spec.hidden_size))
 
 
 def run_once(folder: Path, target: Path, embedder: "Embedder", workers: int) -> dict[str, Any]:

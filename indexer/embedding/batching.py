@@ -12,29 +12,14 @@ def by_length(lengths: Sequence[int]) -> list[int]:
     return sorted(range(len(lengths)), key=lambda index: -lengths[index])
 
 
-def next_batch(order: Sequence[int], lengths: Sequence[int], start: int, max_tokens: int) -> int:
-    """End of the batch that begins at `order[start]`: as many as fit, at least one.
+def padded_batch_size(lengths: Sequence[int], max_tokens: int) -> int:
+    """How many of the leading sequences fit into one padded batch: at least one.
 
-    Padded size (count x longest) stays within `max_tokens`, unless one sequence alone exceeds it.
+    Padded size (count x longest) stays within `max_tokens`, unless the first alone exceeds it.
+
+    Args:
+        lengths: tokens of each sequence, longest first, not empty.
+        max_tokens: padded tokens in one batch.
     """
-    assert start < len(order)
-    longest = max(1, lengths[order[start]])
-    end = start + 1
-    while end < len(order):
-        longest = max(longest, lengths[order[end]])
-        if longest * (end + 1 - start) > max_tokens:
-            break
-        end += 1
-    return end
-
-
-def plan_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
-    """All sequences as batches of indices within the budget; every index exactly once."""
-    order = by_length(lengths)
-    batches = []
-    start = 0
-    while start < len(order):
-        end = next_batch(order, lengths, start, max_tokens)
-        batches.append(order[start:end])
-        start = end
-    return batches
+    longest = max(1, lengths[0])
+    return max(1, min(len(lengths), max_tokens // longest))

@@ -20,7 +20,7 @@ from indexer.embedding.model_folder import weight_files
 from indexer.embedding.runtimes.base import default_batch_tokens
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import ModelError
-from indexer.types import Placement, Precision
+from indexer.modes import Placement, Precision
 
 # Share of the matrix peak that a whole forward reaches: transformers fp32, batches sorted by
 # length, 107-116 tokens/s x 0.88 GFLOP where the product ran at 172 GFLOP/s (two EPYC cores).

@@ -48,12 +48,16 @@ class ModelSpec:
         """
         if dimension is None:
             return self.hidden_size
-        least = _SMALLEST_MRL if self.architecture == "qwen3" else 1
-        least = min(least, self.hidden_size)
+        # Only models trained so (Matryoshka) keep their meaning when cut.
+        least = self.hidden_size
+        if self.architecture == "qwen3":
+            least = min(_SMALLEST_MRL, self.hidden_size)
         if not least <= dimension <= self.hidden_size:
+            narrower = least < self.hidden_size
+            offered = f"{least} to {self.hidden_size}" if narrower else f"{self.hidden_size} only"
             raise UsageError(
-                f"Dimension {dimension}: {self.model} gives {least} to {self.hidden_size}. Choose "
-                "one in that range."
+                f"Dimension {dimension}: {self.model} gives {offered}. Choose one of these, or "
+                "leave it out."
             )
         return dimension
 

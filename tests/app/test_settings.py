@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from app.settings import FOREIGN_NAMES, PREFIX, Settings
 from indexer.errors import UsageError
-from indexer.types import Placement, Precision
+from indexer.modes import Placement, Precision
 
 NOTHING: dict[str, str] = {}
 

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from indexer.embedding.batching import padded_batch_size
 from indexer.errors import PlacementError
-from indexer.types import Placement, Precision, Vectors
+from indexer.modes import Mode, Placement, Precision
+from indexer.types import Vectors
 
 # Padded tokens in one batch. The largest transient is the MLP: tokens x 3 x intermediate size in
 # fp32, for Qwen3-0.6B 36 kB a token. Beyond these sizes a batch is not faster, only larger.
@@ -34,6 +36,19 @@ class Runtime(ABC):
     precision: Precision
     hidden_size: int
     max_batch_tokens: int  # padded tokens that fit in one batch; shrinks when memory runs out
+
+    @property
+    def mode(self) -> Mode:
+        """Where and in which precision it runs."""
+        return Mode(self.placement, self.precision)
+
+    def batch_size(self, lengths: Sequence[int]) -> int:
+        """How many of the next sequences go into one batch, at least 1.
+
+        Args:
+            lengths: tokens of all sequences still to come, longest first, not empty.
+        """
+        return padded_batch_size(lengths, self.max_batch_tokens)
 
     @abstractmethod
     def forward(self, batch: TokenBatch) -> Vectors:

@@ -11,7 +11,8 @@ from indexer.embedding.pooling import pool
 from indexer.embedding.runtimes.base import Runtime, TokenBatch, default_batch_tokens
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import ModelError
-from indexer.types import Placement, Precision, Vectors
+from indexer.modes import Placement, Precision
+from indexer.types import Vectors
 
 _CPU_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 # These count positions from the padding id and skip padding themselves.

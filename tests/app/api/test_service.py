@@ -13,10 +13,12 @@ from openai import BadRequestError, NotFoundError, OpenAI
 
 from app.api.application import create_app
 from app.settings import Settings
-from indexer.embedding.embedder import open_embedder
+from indexer.embedding.opening import open_embedder
 from indexer.embedding.spec import ModelSpec
+from indexer.embedding.wishes import Wishes
 from indexer.errors import UsageError
-from indexer.types import Kind, Placement
+from indexer.modes import Placement
+from indexer.types import Kind
 from tests_support import Cli, Indexed, write_docs
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -164,7 +166,7 @@ def test_openai_client_gets_the_vectors_of_the_embedder(
 ) -> None:
     texts = ["Bread rises.", "", "面包 🍞"]
     answer = openai.embeddings.create(input=texts, model=MODEL)  # asks for base64, decodes it
-    with open_embedder(minilm_spec, Placement.CPU) as embedder:
+    with open_embedder(minilm_spec, Wishes(Placement.CPU)) as embedder:
         expected = embedder.embed(texts, Kind.DOCUMENT)
         tokens = sum(embedder.tokenizer.count(texts))
     got = np.array([item.embedding for item in answer.data], dtype=np.float32)

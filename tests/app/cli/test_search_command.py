@@ -53,7 +53,7 @@ def test_search_names_the_line_of_a_jsonl_file_by_its_id(searching: Cli) -> None
 def test_search_lexical_works_without_any_model(
     searching: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.embedding.embedder.open_embedder", None)
+    monkeypatch.setattr("indexer.embedding.opening.open_embedder", None)
     monkeypatch.setattr("app.search.models.open_embedder", None)
     hits = json.loads(searching("search", "酵母", "--mode", "lexical", "--json").out)["hits"]
     assert [Path(h["document"]["path"]).name for h in hits] == ["zh.md"]

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 import make_tiny_qwen3
-from indexer.embedding.embedder import Embedder, open_embedder
+from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.models import resolve
+from indexer.embedding.opening import open_embedder
 from indexer.embedding.spec import load_spec
-from indexer.types import Placement
+from indexer.embedding.wishes import Wishes
+from indexer.modes import Placement
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +36,13 @@ def minilm_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_folder: Path) -> Embedder:
-    return open_embedder(load_spec(tiny_folder), Placement.CPU)
+def tiny(tiny_folder: Path) -> LocalEmbedder:
+    return open_embedder(load_spec(tiny_folder), Wishes(Placement.CPU))
 
 
 @pytest.fixture(scope="session")
-def minilm(minilm_folder: Path) -> Embedder:
-    return open_embedder(load_spec(minilm_folder, resolve("minilm")), Placement.CPU)
+def minilm(minilm_folder: Path) -> LocalEmbedder:
+    return open_embedder(load_spec(minilm_folder, resolve("minilm")), Wishes(Placement.CPU))
 
 
 @pytest.fixture(params=["tiny", "minilm"])
@@ -49,10 +51,10 @@ def model_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def embedder(model_name: str, request: pytest.FixtureRequest) -> Embedder:
+def embedder(model_name: str, request: pytest.FixtureRequest) -> LocalEmbedder:
     """Each model in turn."""
     found = request.getfixturevalue(model_name)
-    assert isinstance(found, Embedder)
+    assert isinstance(found, LocalEmbedder)
     return found
 
 

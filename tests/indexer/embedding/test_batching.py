@@ -1,35 +1,30 @@
+"""Batches of similar lengths: what goes together, and that nothing is lost."""
+
+import hypothesis.strategies as st
 from hypothesis import given
-from hypothesis import strategies as st
 
-from indexer.embedding.batching import by_length, plan_batches
-
-LENGTHS = st.lists(st.integers(0, 600), max_size=200)
+from indexer.embedding.batching import by_length, padded_batch_size
 
 
-def test_batches_are_longest_first_and_within_the_budget() -> None:
-    assert plan_batches([5, 100, 7, 98, 6], max_tokens=200) == [[1, 3], [2, 4, 0]]
-
-
-def test_text_longer_than_the_budget_goes_alone() -> None:
-    assert plan_batches([10, 5000, 10], max_tokens=100) == [[1], [0, 2]]
-
-
-def test_no_texts_are_no_batches() -> None:
-    assert plan_batches([], max_tokens=100) == []
-
-
-@given(LENGTHS, st.integers(1, 4096))
-def test_every_text_is_in_one_batch_and_no_batch_of_several_is_over_budget(
+@given(lengths=st.lists(st.integers(0, 600), min_size=1, max_size=60), budget=st.integers(1, 2000))
+def test_padded_size_stays_within_the_budget_and_no_more_would_fit(
     lengths: list[int], budget: int
 ) -> None:
-    batches = plan_batches(lengths, budget)
-    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
-    for batch in batches:
-        padded = len(batch) * max(lengths[index] for index in batch)
-        assert padded <= budget or len(batch) == 1
+    ahead = sorted(lengths, reverse=True)
+    size = padded_batch_size(ahead, budget)
+    longest = max(1, ahead[0])
+    assert 1 <= size <= len(ahead)
+    assert size == 1 or longest * size <= budget
+    assert size == len(ahead) or longest * (size + 1) > budget
 
 
-@given(LENGTHS)
-def test_order_is_by_length_with_ties_in_input_order(lengths: list[int]) -> None:
-    order = by_length(lengths)
-    assert order == sorted(order, key=lambda index: (-lengths[index], index))
+def test_order_is_longest_first_and_stable() -> None:
+    assert by_length([3, 9, 3, 1, 9]) == [1, 4, 0, 2, 3]
+
+
+def test_text_over_the_budget_goes_alone() -> None:
+    assert padded_batch_size([500, 3, 3], 100) == 1
+
+
+def test_empty_sequences_count_as_one_token() -> None:
+    assert padded_batch_size([0] * 10, 4) == 4

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.embedding.embedder import Embedder, open_embedder
+from indexer.embedding.local import LocalEmbedder
+from indexer.embedding.opening import open_embedder
 from indexer.embedding.runtimes.base import Runtime, TokenBatch
 from indexer.embedding.tokenizer import Tokenizer
+from indexer.embedding.wishes import Wishes
 from indexer.errors import ModelError, PlacementError, UsageError
-from indexer.types import Kind, Placement, Precision, Vectors
+from indexer.modes import Placement, Precision
+from indexer.types import Kind, Vectors
 
 TEXTS = ["", "one", "the model of the index", "向量", "data " * 60]
 
@@ -41,7 +44,7 @@ class Scripted(Runtime):
         return np.full((len(batch), 64), 2.0 if self.mends else np.nan, dtype=np.float32)
 
 
-def test_vectors_are_unit_finite_float32_in_input_order(embedder: Embedder) -> None:
+def test_vectors_are_unit_finite_float32_in_input_order(embedder: LocalEmbedder) -> None:
     vectors = embedder.embed(TEXTS, Kind.DOCUMENT)
     assert vectors.dtype == np.float32
     assert vectors.shape == (5, embedder.spec.hidden_size)
@@ -50,11 +53,11 @@ def test_vectors_are_unit_finite_float32_in_input_order(embedder: Embedder) -> N
     assert np.abs(vectors - backwards).max() <= 1e-5
 
 
-def test_no_texts_are_no_vectors(embedder: Embedder) -> None:
+def test_no_texts_are_no_vectors(embedder: LocalEmbedder) -> None:
     assert embedder.embed([], Kind.QUERY).shape == (0, embedder.spec.hidden_size)
 
 
-def test_query_and_instruction_change_the_vector(tiny: Embedder) -> None:
+def test_query_and_instruction_change_the_vector(tiny: LocalEmbedder) -> None:
     document = tiny.embed(["index"], Kind.DOCUMENT)
     query = tiny.embed(["index"], Kind.QUERY)
     instructed = tiny.embed(["index"], Kind.QUERY, instruction="Find code")
@@ -62,35 +65,35 @@ def test_query_and_instruction_change_the_vector(tiny: Embedder) -> None:
     assert np.abs(query - instructed).max() > 0.001
 
 
-def test_dimension_is_the_head_of_the_full_vector_scaled(tiny: Embedder) -> None:
+def test_dimension_is_the_head_of_the_full_vector_scaled(tiny: LocalEmbedder) -> None:
     full = tiny.embed(TEXTS, Kind.DOCUMENT)[:, :32]
-    narrow = Embedder(tiny.spec, tiny.tokenizer, tiny.runtime, 32).embed(TEXTS, Kind.DOCUMENT)
+    narrow = LocalEmbedder(tiny.spec, tiny.tokenizer, tiny.runtime, 32).embed(TEXTS, Kind.DOCUMENT)
     expected = full / np.linalg.norm(full, axis=1, keepdims=True)
     np.testing.assert_allclose(narrow, expected, atol=1e-6)
 
 
-def test_contract_of_the_embedder_has_its_dimension(tiny: Embedder) -> None:
-    narrow = Embedder(tiny.spec, tiny.tokenizer, tiny.runtime, 48)
+def test_contract_of_the_embedder_has_its_dimension(tiny: LocalEmbedder) -> None:
+    narrow = LocalEmbedder(tiny.spec, tiny.tokenizer, tiny.runtime, 48)
     assert narrow.contract("1/512").dimension == 48
 
 
-def test_on_batch_adds_up_to_all_texts_and_tokens(tiny: Embedder) -> None:
+def test_on_batch_adds_up_to_all_texts_and_tokens(tiny: LocalEmbedder) -> None:
     seen: list[tuple[int, int]] = []
     texts = ["data " * n for n in range(40)]
-    small = Embedder(tiny.spec, tiny.tokenizer, _with_budget(tiny, 100))
+    small = LocalEmbedder(tiny.spec, tiny.tokenizer, _with_budget(tiny, 100))
     small.embed(texts, Kind.DOCUMENT, on_batch=lambda *done: seen.append(done))
     assert len(seen) > 3
     assert sum(texts_done for texts_done, _ in seen) == 40
     assert sum(tokens for _, tokens in seen) == sum(tiny.tokenizer.count(texts))
 
 
-def _with_budget(embedder: Embedder, tokens: int) -> Runtime:
-    opened = open_embedder(embedder.spec, Placement.CPU, max_batch_tokens=tokens)
+def _with_budget(embedder: LocalEmbedder, tokens: int) -> Runtime:
+    opened = open_embedder(embedder.spec, Wishes(Placement.CPU, max_batch_tokens=tokens))
     assert opened.runtime.max_batch_tokens == tokens
     return opened.runtime
 
 
-def test_threads_may_share_an_embedder(tiny: Embedder) -> None:
+def test_threads_may_share_an_embedder(tiny: LocalEmbedder) -> None:
     texts = [f"{word} {i}" for i in range(6) for word in ("index", "search", "token")]
     expected = tiny.embed(texts, Kind.QUERY)
     with ThreadPoolExecutor(6) as pool:
@@ -98,7 +101,7 @@ def test_threads_may_share_an_embedder(tiny: Embedder) -> None:
     assert np.abs(np.array(found) - np.tile(expected, (3, 1))).max() <= 1e-5
 
 
-def test_only_one_thread_is_in_the_runtime(tiny: Embedder) -> None:
+def test_only_one_thread_is_in_the_runtime(tiny: LocalEmbedder) -> None:
     class Watched(Scripted):
         inside = 0
         worst = 0
@@ -114,49 +117,50 @@ def test_only_one_thread_is_in_the_runtime(tiny: Embedder) -> None:
             return super().forward(batch)
 
     runtime = Watched(poison=-1, mends=True)
-    shared = Embedder(tiny.spec, tiny.tokenizer, runtime)
+    shared = LocalEmbedder(tiny.spec, tiny.tokenizer, runtime)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: shared.embed(["a"], Kind.QUERY), range(32)))
     assert runtime.worst == 1
 
 
-def test_infinity_in_half_precision_is_mended_in_fp32(tiny: Embedder) -> None:
+def test_infinity_in_half_precision_is_mended_in_fp32(tiny: LocalEmbedder) -> None:
     runtime = Scripted(poison=ord("z"), mends=True)
-    vectors = Embedder(tiny.spec, tiny.tokenizer, runtime).embed(["a", "z", "b"], Kind.DOCUMENT)
+    embedder = LocalEmbedder(tiny.spec, tiny.tokenizer, runtime)
+    vectors = embedder.embed(["a", "z", "b"], Kind.DOCUMENT)
     np.testing.assert_allclose(vectors, np.full((3, 64), 0.125), atol=1e-6)
     assert runtime.retried == [1]
 
 
-def test_nan_in_fp32_names_the_text(tiny: Embedder) -> None:
-    broken = Embedder(tiny.spec, tiny.tokenizer, Scripted(poison=ord("z"), mends=False))
+def test_nan_in_fp32_names_the_text(tiny: LocalEmbedder) -> None:
+    broken = LocalEmbedder(tiny.spec, tiny.tokenizer, Scripted(poison=ord("z"), mends=False))
     with pytest.raises(ModelError, match="NaN or infinity for text 2 "):
         broken.embed(["a longer text", "b", "z"], Kind.DOCUMENT)
 
 
-def test_nan_of_an_fp32_runtime_names_the_text(tiny: Embedder) -> None:
+def test_nan_of_an_fp32_runtime_names_the_text(tiny: LocalEmbedder) -> None:
     class Exact(Scripted):
         def forward_fp32(self, batch: TokenBatch) -> Vectors | None:
             return None
 
-    broken = Embedder(tiny.spec, tiny.tokenizer, Exact(poison=ord("z"), mends=False))
+    broken = LocalEmbedder(tiny.spec, tiny.tokenizer, Exact(poison=ord("z"), mends=False))
     with pytest.raises(ModelError, match="NaN or infinity for text 0 "):
         broken.embed(["z"], Kind.DOCUMENT)
 
 
-def test_text_without_a_token_is_a_zero_vector(tiny: Embedder) -> None:
+def test_text_without_a_token_is_a_zero_vector(tiny: LocalEmbedder) -> None:
     class Bare(Tokenizer):
         def encode(
             self, texts: Sequence[str], kind: Kind, instruction: str | None = None
         ) -> list[list[int]]:
             return [ids[:-1] for ids in tiny.tokenizer.encode(texts, kind, instruction)]
 
-    bare = Embedder(tiny.spec, Bare.__new__(Bare), tiny.runtime)
+    bare = LocalEmbedder(tiny.spec, Bare.__new__(Bare), tiny.runtime)
     vectors = bare.embed(["", "a"], Kind.DOCUMENT)
     assert not vectors[0].any()
     assert np.linalg.norm(vectors[1]) == pytest.approx(1, abs=1e-6)
 
 
-def test_half_precision_model_falls_back_to_an_fp32_copy(tiny: Embedder) -> None:
+def test_half_precision_model_falls_back_to_an_fp32_copy(tiny: LocalEmbedder) -> None:
     from indexer.embedding.runtimes.whole import WholeModel
 
     half = WholeModel(tiny.spec, precision=Precision.BF16)
@@ -168,38 +172,38 @@ def test_half_precision_model_falls_back_to_an_fp32_copy(tiny: Embedder) -> None
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asserts what a machine without GPU says")
-def test_gpu_without_cuda_says_what_to_do(tiny: Embedder) -> None:
+def test_gpu_without_cuda_says_what_to_do(tiny: LocalEmbedder) -> None:
     with pytest.raises(PlacementError, match="sees no CUDA device. Use placement cpu"):
-        open_embedder(tiny.spec, Placement.GPU)
+        open_embedder(tiny.spec, Wishes(Placement.GPU))
 
 
 @pytest.mark.parametrize(
     ("placement", "precision", "text"),
     [
-        (Placement.CPU, Precision.BF16, "Mode cpu/bf16: on the CPU the model runs in fp32"),
-        (Placement.CPU, Precision.INT8, "Mode cpu/int8 is not available"),
-        (Placement.OFFLOAD, Precision.FP32, "Mode offload/fp32 is not available"),
-        (Placement.REMOTE, Precision.FP32, "Mode remote/fp32 is not available"),
-        (None, Precision.INT4, "Mode auto/int4 is not available"),
+        (Placement.CPU, Precision.BF16, "Mode cpu:bf16: on the CPU the model runs in fp32"),
+        (Placement.CPU, Precision.INT8, "Mode cpu:int8 is not available"),
+        (Placement.OFFLOAD, Precision.FP32, "Mode offload:fp32 is not available"),
+        (Placement.REMOTE, Precision.FP32, "Mode remote:fp32 is not available"),
+        (None, Precision.INT4, "Mode auto:int4 is not available"),
     ],
 )
 def test_mode_that_cannot_run_is_refused(
-    tiny: Embedder, placement: Placement | None, precision: Precision, text: str
+    tiny: LocalEmbedder, placement: Placement | None, precision: Precision, text: str
 ) -> None:
     with pytest.raises(PlacementError, match=text):
-        open_embedder(tiny.spec, placement, precision)
+        open_embedder(tiny.spec, Wishes(placement, precision))
 
 
-def test_wrong_dimension_is_refused_before_anything_is_loaded(tiny: Embedder) -> None:
+def test_wrong_dimension_is_refused_before_anything_is_loaded(tiny: LocalEmbedder) -> None:
     nowhere = replace(tiny.spec, transformer_folder=tiny.spec.folder / "gone")
     with pytest.raises(UsageError, match="Dimension 7"):
         open_embedder(nowhere, dimension=7)
 
 
 def test_auto_placement_is_cpu_without_a_gpu(
-    tiny: Embedder, monkeypatch: pytest.MonkeyPatch
+    tiny: LocalEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with open_embedder(tiny.spec, threads=torch.get_num_threads()) as opened:
+    with open_embedder(tiny.spec, Wishes(threads=torch.get_num_threads())) as opened:
         assert opened.runtime.placement is Placement.CPU
         assert opened.runtime.precision is Precision.FP32

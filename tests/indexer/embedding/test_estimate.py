@@ -13,7 +13,7 @@ from indexer.embedding.estimate import predict_cost
 from indexer.embedding.models import resolve
 from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.errors import ModelError
-from indexer.types import Placement, Precision
+from indexer.modes import Placement, Precision
 
 
 def counted(folder: Path) -> tuple[int, int]:

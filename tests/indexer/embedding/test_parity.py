@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.embedding.embedder import Embedder
+from indexer.embedding.local import LocalEmbedder
 from indexer.types import Kind
 
 MAX_DIFFERENCE = 1e-5
@@ -65,7 +65,7 @@ def mixed_texts(long_words: int = 10_000) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def references(tiny: Embedder, minilm: Embedder) -> dict[str, Any]:
+def references(tiny: LocalEmbedder, minilm: LocalEmbedder) -> dict[str, Any]:
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -81,7 +81,7 @@ def references(tiny: Embedder, minilm: Embedder) -> dict[str, Any]:
 
 
 def test_token_ids_of_mixed_texts_equal_the_reference(
-    embedder: Embedder, model_name: str, references: dict[str, Any]
+    embedder: LocalEmbedder, model_name: str, references: dict[str, Any]
 ) -> None:
     reference = references[model_name]
     for kind in Kind:
@@ -92,7 +92,7 @@ def test_token_ids_of_mixed_texts_equal_the_reference(
 
 
 def test_document_vectors_of_200_texts_equal_the_reference_in_any_order(
-    embedder: Embedder, model_name: str, references: dict[str, Any]
+    embedder: LocalEmbedder, model_name: str, references: dict[str, Any]
 ) -> None:
     texts = mixed_texts()
     # One at a time: padded to 10,000 words, a batch of the reference would need tens of GB.
@@ -104,7 +104,7 @@ def test_document_vectors_of_200_texts_equal_the_reference_in_any_order(
 
 
 def test_query_vectors_equal_the_reference(
-    embedder: Embedder, model_name: str, references: dict[str, Any]
+    embedder: LocalEmbedder, model_name: str, references: dict[str, Any]
 ) -> None:
     texts = mixed_texts(long_words=300)
     expected = references[model_name].encode_query(texts, batch_size=32)
@@ -112,7 +112,7 @@ def test_query_vectors_equal_the_reference(
 
 
 def test_query_vectors_with_instruction_equal_the_reference(
-    tiny: Embedder, references: dict[str, Any]
+    tiny: LocalEmbedder, references: dict[str, Any]
 ) -> None:
     texts = mixed_texts(long_words=300)
     prompt = f"Instruct: {TASK}\nQuery:"
@@ -122,11 +122,11 @@ def test_query_vectors_with_instruction_equal_the_reference(
 
 
 def test_truncated_dimension_equals_the_reference(
-    tiny: Embedder, references: dict[str, Any]
+    tiny: LocalEmbedder, references: dict[str, Any]
 ) -> None:
     texts = mixed_texts(long_words=300)
     expected = references["tiny"].encode_document(
         texts, truncate_dim=32, normalize_embeddings=True, batch_size=32
     )
-    narrow = Embedder(tiny.spec, tiny.tokenizer, tiny.runtime, dimension=32)
+    narrow = LocalEmbedder(tiny.spec, tiny.tokenizer, tiny.runtime, dimension=32)
     assert np.abs(narrow.embed(texts, Kind.DOCUMENT) - expected).max() <= MAX_DIFFERENCE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.embedding.embedder import Embedder
+from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.models import resolve
 from indexer.embedding.record import check_files
 from indexer.embedding.spec import load_spec
@@ -51,7 +51,7 @@ def test_text_ends_with_eos_and_query_prompt_has_no_space(real: Tokenizer) -> No
     assert real.max_tokens == 32768
 
 
-def test_tiny_tokenizer_file_has_the_real_rules(real_folder: Path, tiny: Embedder) -> None:
+def test_tiny_tokenizer_file_has_the_real_rules(real_folder: Path, tiny: LocalEmbedder) -> None:
     published = json.loads((real_folder / "tokenizer.json").read_text(encoding="utf-8"))
     ours = json.loads((tiny.spec.folder / "tokenizer.json").read_text(encoding="utf-8"))
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):

@@ -22,6 +22,7 @@ sys.path.insert(0, sys.argv[3])
 from conftest import HashRuntime, MINILM_CHUNKER
 import indexer.pipeline.group as group
 from indexer.embedding.embedder import Embedder
+from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.models import resolve
 from indexer.embedding.spec import load_spec
 from indexer.embedding.tokenizer import load_tokenizer
@@ -32,7 +33,7 @@ group.MAX_FILES = 5
 ref = resolve("minilm")
 spec = load_spec(ref.folder, ref, Path(sys.argv[2]).parent / "hashes")
 contract = spec.contract(MINILM_CHUNKER)
-embedder = Embedder(spec, load_tokenizer(spec), HashRuntime(spec.hidden_size))
+embedder = LocalEmbedder(spec, load_tokenizer(spec), HashRuntime(spec.hidden_size))
 print("ready", flush=True)
 with Writer.open(Path(sys.argv[2]), contract) as writer:
     index([Path(sys.argv[1])], writer, embedder, contract)

@@ -5,7 +5,8 @@ import pytest
 
 from indexer.embedding.runtimes.base import Runtime, TokenBatch
 from indexer.errors import PlacementError
-from indexer.types import Placement, Precision, Vectors
+from indexer.modes import Placement, Precision
+from indexer.types import Vectors
 
 
 class Counting(Runtime):

@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.embedding.embedder import Embedder, open_embedder
+from indexer.embedding.local import LocalEmbedder
+from indexer.embedding.opening import open_embedder
 from indexer.embedding.spec import load_spec
-from indexer.types import Kind, Placement, Precision
+from indexer.embedding.wishes import Wishes
+from indexer.modes import Placement, Precision
+from indexer.types import Kind
 
 pytestmark = pytest.mark.gpu
 
@@ -19,21 +22,23 @@ TEXTS = ["", "a", "the model of the document", "向量检索 " * 20, "index " * 
     [(Precision.FP32, 0.9999999), (Precision.BF16, 0.99), (Precision.FP16, 0.999)],
 )
 def test_gpu_vectors_are_those_of_the_cpu(
-    tiny: Embedder, tiny_folder: Path, precision: Precision, least_cosine: float
+    tiny: LocalEmbedder, tiny_folder: Path, precision: Precision, least_cosine: float
 ) -> None:
-    with open_embedder(load_spec(tiny_folder), Placement.GPU, precision) as gpu:
+    with open_embedder(load_spec(tiny_folder), Wishes(Placement.GPU, precision)) as gpu:
         assert gpu.runtime.placement is Placement.GPU
         vectors = gpu.embed(TEXTS, Kind.DOCUMENT)
     cosines = np.einsum("ij,ij->i", vectors, tiny.embed(TEXTS, Kind.DOCUMENT), dtype=np.float64)
     assert cosines.min() >= least_cosine - 1e-6
 
 
-def test_gpu_out_of_memory_halves_and_goes_on(tiny: Embedder, tiny_folder: Path) -> None:
+def test_gpu_out_of_memory_halves_and_goes_on(tiny: LocalEmbedder, tiny_folder: Path) -> None:
     import torch
 
     texts = [f"{i} " + "index " * 2000 for i in range(32)]
     expected = tiny.embed(texts, Kind.DOCUMENT)
-    with open_embedder(load_spec(tiny_folder), Placement.GPU, max_batch_tokens=1 << 20) as gpu:
+    with open_embedder(
+        load_spec(tiny_folder), Wishes(Placement.GPU, max_batch_tokens=1 << 20)
+    ) as gpu:
         torch.cuda.empty_cache()
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from indexer.embedding.embedder import Embedder
+from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.runtimes.base import TokenBatch
 from indexer.embedding.runtimes.whole import WholeModel
 from indexer.embedding.spec import load_spec
@@ -29,12 +29,12 @@ def relative(vectors: Vectors, expected: Vectors) -> float:
 
 
 @pytest.fixture
-def ids(embedder: Embedder) -> list[list[int]]:
+def ids(embedder: LocalEmbedder) -> list[list[int]]:
     return embedder.tokenizer.encode(TEXTS, Kind.DOCUMENT)
 
 
 def test_vectors_are_the_same_padded_left_right_or_not_at_all(
-    embedder: Embedder, ids: list[list[int]]
+    embedder: LocalEmbedder, ids: list[list[int]]
 ) -> None:
     alone = np.concatenate([embedder.runtime.embed_tokens([one]) for one in ids])
     right = embedder.runtime.embed_tokens(ids)
@@ -44,7 +44,7 @@ def test_vectors_are_the_same_padded_left_right_or_not_at_all(
 
 
 def test_vectors_do_not_depend_on_their_neighbours(
-    embedder: Embedder, ids: list[list[int]]
+    embedder: LocalEmbedder, ids: list[list[int]]
 ) -> None:
     together = embedder.runtime.embed_tokens(ids)
     pairs = embedder.runtime.embed_tokens([ids[2], ids[4]])
@@ -64,11 +64,11 @@ def test_vectors_do_not_depend_on_their_neighbours(
 )
 @pytest.mark.parametrize("k", [1, 2])
 def test_out_of_memory_at_the_kth_batch_gives_the_same_vectors(
-    tiny: Embedder, error: Exception, k: int
+    tiny: LocalEmbedder, error: Exception, k: int
 ) -> None:
     texts = [f"{word} {i}" for i in range(8) for word in ("index", "search", "vector")]
     runtime = Failing(tiny, k, error)
-    embedder = Embedder(tiny.spec, tiny.tokenizer, runtime)
+    embedder = LocalEmbedder(tiny.spec, tiny.tokenizer, runtime)
     vectors = embedder.embed(texts, Kind.DOCUMENT)
     assert runtime.failed
     assert np.abs(vectors - tiny.embed(texts, Kind.DOCUMENT)).max() <= TOLERANCE
@@ -77,7 +77,7 @@ def test_out_of_memory_at_the_kth_batch_gives_the_same_vectors(
 class Failing(WholeModel):
     """Runs out of memory once, at the k-th forward pass."""
 
-    def __init__(self, like: Embedder, k: int, error: Exception) -> None:
+    def __init__(self, like: LocalEmbedder, k: int, error: Exception) -> None:
         super().__init__(like.spec, max_batch_tokens=60)
         self.left = k
         self.error = error
@@ -91,7 +91,7 @@ class Failing(WholeModel):
         return super().forward(batch)
 
 
-def test_real_allocation_failure_on_the_cpu_is_recognised(tiny: Embedder) -> None:
+def test_real_allocation_failure_on_the_cpu_is_recognised(tiny: LocalEmbedder) -> None:
     """What torch really raises here, not what we think it raises."""
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
@@ -99,11 +99,11 @@ def test_real_allocation_failure_on_the_cpu_is_recognised(tiny: Embedder) -> Non
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shape mismatch"), ValueError("x"), OSError()])
-def test_other_errors_are_not_taken_for_memory(tiny: Embedder, error: Exception) -> None:
+def test_other_errors_are_not_taken_for_memory(tiny: LocalEmbedder, error: Exception) -> None:
     assert not tiny.runtime.is_out_of_memory(error)
 
 
-def test_attention_is_sdpa_and_no_cache_is_kept(embedder: Embedder) -> None:
+def test_attention_is_sdpa_and_no_cache_is_kept(embedder: LocalEmbedder) -> None:
     assert isinstance(embedder.runtime, WholeModel)
     model = embedder.runtime._model
     assert model.config._attn_implementation == "sdpa"
@@ -131,12 +131,12 @@ def test_damaged_weights_are_named(changed: Callable[[dict[str, Any]], Path]) ->
         WholeModel(load_spec(folder))
 
 
-def test_unknown_architecture_is_named(tiny: Embedder) -> None:
+def test_unknown_architecture_is_named(tiny: LocalEmbedder) -> None:
     with pytest.raises(ModelError, match="does not know the architecture 'no_such_type'"):
         WholeModel(replace(tiny.spec, architecture="no_such_type"))
 
 
-def test_wrong_width_in_the_pooling_file_is_refused(tiny: Embedder) -> None:
+def test_wrong_width_in_the_pooling_file_is_refused(tiny: LocalEmbedder) -> None:
     runtime = WholeModel(replace(tiny.spec, hidden_size=96))
     with pytest.raises(ModelError, match="gives 64 values, its pooling configuration says 96"):
         runtime.embed_tokens([[1, 2]])
@@ -154,7 +154,7 @@ def test_loading_prints_nothing_and_leaves_logging_as_it_was(
     assert transformers_logging.is_progress_bar_enabled()
 
 
-def test_single_text_too_large_for_memory_says_what_to_do(tiny: Embedder) -> None:
+def test_single_text_too_large_for_memory_says_what_to_do(tiny: LocalEmbedder) -> None:
     runtime = Failing(tiny, 1, MemoryError())
     with pytest.raises(PlacementError, match="one text of 3 tokens on cpu"):
         runtime.embed_tokens([[1, 2, 3]])

@@ -1,0 +1,82 @@
+"""A model in this process: tokenise, batch by length, run, pool, normalise, check."""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from indexer.embedding.batching import by_length
+from indexer.embedding.embedder import Embedder, OnBatch
+from indexer.embedding.pooling import finish, non_finite_rows
+from indexer.embedding.runtimes.base import Runtime
+from indexer.embedding.spec import ModelSpec
+from indexer.embedding.tokenizer import Tokenizer
+from indexer.errors import ModelError
+from indexer.modes import Mode
+from indexer.types import Kind, Vectors
+
+
+class LocalEmbedder(Embedder):
+    """A model in this process. Threads may share it: one batch at a time enters the runtime."""
+
+    def __init__(
+        self, spec: ModelSpec, tokenizer: Tokenizer, runtime: Runtime, dimension: int | None = None
+    ) -> None:
+        super().__init__(spec, tokenizer, dimension)
+        self.runtime = runtime
+        self._lock = threading.Lock()
+
+    @property
+    def mode(self) -> Mode:
+        """See `Embedder.mode`."""
+        return self.runtime.mode
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        kind: Kind,
+        instruction: str | None = None,
+        on_batch: OnBatch | None = None,
+    ) -> Vectors:
+        """See `Embedder.embed`; batches go from the longest texts to the shortest."""
+        ids = self.tokenizer.encode(texts, kind, instruction)
+        lengths = [len(tokens) for tokens in ids]
+        order = by_length(lengths)
+        vectors = np.empty((len(ids), self.dimension), dtype=np.float32)
+        start = 0
+        while start < len(order):
+            # Asked anew for each batch: the runtime lowers its budget when memory runs out.
+            ahead = [lengths[row] for row in order[start:]]
+            end = start + self.runtime.batch_size(ahead)
+            rows = order[start:end]
+            vectors[rows] = self._embed_batch([ids[row] for row in rows], rows)
+            if on_batch is not None:
+                on_batch(len(rows), sum(lengths[row] for row in rows))
+            start = end
+        return vectors
+
+    def _embed_batch(self, batch: list[list[int]], rows: list[int]) -> Vectors:
+        """Unit vectors of one batch; `rows` are its texts' places in the caller's list."""
+        with self._lock:
+            pooled = self.runtime.embed_tokens(batch)
+            broken = non_finite_rows(pooled)
+            if len(broken):
+                # Half precision overflows on some texts (fp16 beyond 65504): once more in fp32
+                # before giving up.
+                again = self.runtime.forward_fp32([batch[i] for i in broken])
+                if again is not None:
+                    pooled[broken] = again
+        broken = non_finite_rows(pooled)
+        if len(broken):
+            index = rows[int(broken[0])]
+            raise ModelError(
+                f"{self.spec.model} gave NaN or infinity for text {index} "
+                f"({len(batch[int(broken[0])])} tokens) in fp32. "
+                "The weights are probably damaged: fetch the model again."
+            )
+        return finish(pooled, self.dimension)
+
+    def close(self) -> None:
+        """See `Embedder.close`."""
+        with self._lock:
+            self.runtime.close()

@@ -1,0 +1,53 @@
+"""Where a model runs and in which number format: the words every part uses for it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from indexer.errors import UsageError
+
+
+class Placement(StrEnum):
+    """Where the model runs."""
+
+    GPU = "gpu"
+    OFFLOAD = "offload"
+    CPU = "cpu"
+    REMOTE = "remote"
+
+
+class Precision(StrEnum):
+    """Number format of the weights."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+    INT8 = "int8"
+    INT4 = "int4"
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A placement with a precision, written "cpu:int8"."""
+
+    placement: Placement
+    precision: Precision
+
+    def __str__(self) -> str:
+        return f"{self.placement}:{self.precision}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The mode that `str` wrote.
+
+        Raises:
+            UsageError: not "PLACEMENT:PRECISION" of known ones.
+        """
+        placement, _, precision = text.partition(":")
+        try:
+            return cls(Placement(placement), Precision(precision))
+        except ValueError:
+            raise UsageError(
+                f"{text!r} is no mode. Write PLACEMENT:PRECISION, for example cpu:int8; placements "
+                f"are {', '.join(Placement)}, precisions {', '.join(Precision)}."
+            ) from None
