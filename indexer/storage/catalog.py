@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy import table as sql_table
 from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.errors import CorruptError
-from indexer.storage.encoding import decode_contract, decode_heading, decode_ids
+from indexer.storage.encoding import decode_contract, decode_heading, decode_ids, decode_vectors
 from indexer.storage.tables import (
     ChunkRow,
     CollectionRow,
@@ -131,6 +133,19 @@ def chunks_of_embeddings(connection: Connection, ids: Sequence[int]) -> dict[int
     for embedding_id, chunk_id in connection.execute(query):
         found.setdefault(embedding_id, []).append(chunk_id)
     return found
+
+
+def vectors_of_chunks(
+    connection: Connection, ids: Sequence[int], dimension: int
+) -> tuple[list[int], npt.NDArray[np.float32]]:
+    """(chunk ids, their vectors, shape (n, dimension)); ids that are gone are left out."""
+    query = (
+        select(ChunkRow.id, EmbeddingRow.vector)
+        .join(EmbeddingRow, EmbeddingRow.id == ChunkRow.embedding_id)
+        .where(among(ChunkRow.id, ids))
+    )
+    rows = connection.execute(query).all()
+    return [row[0] for row in rows], decode_vectors([row[1] for row in rows], dimension)
 
 
 def stored_chunks(connection: Connection, ids: Sequence[int]) -> dict[int, StoredChunk]:

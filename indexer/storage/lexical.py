@@ -118,7 +118,7 @@ class LexicalWriter:
         gone = [i for r in catalog.removals_since(connection, self.generation) for i in r.chunk_ids]
         anew = connection.scalars(select(ChunkRow.id).where(ChunkRow.generation > self.generation))
         for ids in catalog.batches([*gone, *anew], _ROWS):
-            writer.delete_documents_by_query(_ids_query(self._index.schema, ids))
+            writer.delete_documents_by_query(id_query(self._index.schema, ids))
 
     def _add(self, connection: Connection, writer: Any) -> None:
         import tantivy
@@ -191,8 +191,8 @@ class LexicalWriter:
         write_json(self._folder / MANIFEST, values)
 
 
-def _ids_query(schema: Any, ids: Sequence[int]) -> Any:
-    """Entries with these ids; deleting by term would take an int for signed and find nothing."""
+def id_query(schema: Any, ids: Sequence[int]) -> Any:
+    """Entries with these ids; a single term would take an int for signed and find nothing."""
     import tantivy
 
     return tantivy.Query.term_set_query(schema, ID, list(ids))

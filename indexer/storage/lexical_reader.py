@@ -10,13 +10,23 @@ It also makes read-only media work, as tantivy writes a lock file beside the ind
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from indexer.storage.analysis import query_terms
 from indexer.storage.catalog import Head
-from indexer.storage.lexical import BODY, FOLDER, HEAD, ID, NAME, open_index, read_manifest, verify
+from indexer.storage.lexical import (
+    BODY,
+    FOLDER,
+    HEAD,
+    ID,
+    NAME,
+    id_query,
+    open_index,
+    read_manifest,
+    verify,
+)
 
 # benchmarks/store/lexical_boosts.py: nDCG@10 on cranfield, xquad-en, xquad-zh.
 BOOSTS = {BODY: 1.0, HEAD: 0.5, NAME: 0.5}
@@ -48,11 +58,27 @@ class LexicalSnapshot:
         words = query_terms(query, languages)[:_MAX_WORDS]
         if not words or self.stored == 0:
             return []
-        limit = min(k, self.stored)
-        hits = self._searcher.search(self._build(words), limit, count=False).hits
-        ids = self._searcher.fast_field_values(ID, [address for _, address in hits])
-        found = [(int(chunk_id), float(hit[0])) for chunk_id, hit in zip(ids, hits, strict=True)]
+        found = self._found(self._build(words), min(k, self.stored))
         return sorted(found, key=lambda item: (-item[1], item[0]))
+
+    def scores(self, query: str, languages: Iterable[str], ids: Sequence[int]) -> dict[int, float]:
+        """{chunk id: BM25 score} of those of the ids that hold a word of the query."""
+        import tantivy
+
+        words = query_terms(query, languages)[:_MAX_WORDS]
+        if not words or not ids:
+            return {}
+        # The filter must add nothing to the score, or it would differ from that of `search`.
+        these = tantivy.Query.boost_query(id_query(self._schema, ids), 0.0)
+        must = tantivy.Occur.Must
+        query_of_these = tantivy.Query.boolean_query([(must, these), (must, self._build(words))])
+        return dict(self._found(query_of_these, len(ids)))
+
+    def _found(self, query: Any, limit: int) -> list[tuple[int, float]]:
+        """(chunk id, score) of the best entries."""
+        hits = self._searcher.search(query, limit, count=False).hits
+        ids = self._searcher.fast_field_values(ID, [address for _, address in hits])
+        return [(int(chunk_id), float(hit[0])) for chunk_id, hit in zip(ids, hits, strict=True)]
 
     def ids(self) -> list[int]:
         """Chunk ids held, ascending, one per entry."""

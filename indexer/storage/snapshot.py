@@ -72,6 +72,27 @@ class Snapshot:
                 return hits[:k]
             wanted *= 4
 
+    def cosines(
+        self, vector: npt.NDArray[np.float32], chunk_ids: Sequence[int]
+    ) -> dict[int, float]:
+        """{chunk id: cosine} of these chunks, as `dense` scores them; gone ones are left out.
+
+        Raises:
+            QueryError: see `dense`.
+        """
+        dimension = self.head.contract.dimension
+        _check_vector(vector, dimension)
+        ids, vectors = catalog.vectors_of_chunks(self.connection, chunk_ids, dimension)
+        return dict(zip(ids, (vectors @ vector).tolist(), strict=True))
+
+    def lexical_scores(self, query: str, chunk_ids: Sequence[int]) -> dict[int, float]:
+        """{chunk id: BM25 score} of those of the chunks that hold a word of the query."""
+        index = self.lexical_source.at(self.head)
+        if index is None:
+            return {}
+        languages = self.lexical_source.languages(self.connection, self.head)
+        return index.scores(query, languages, chunk_ids)
+
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
         return catalog.stored_chunks(self.connection, ids)
