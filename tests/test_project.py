@@ -29,7 +29,7 @@ HEAVY = {
     "faiss": "indexer/storage/vectors",
 }
 COMMANDS = [
-    *([name] for name in ("index", "search", "serve", "status", "config", "rm", "model")),
+    *([name] for name in ("index", "search", "embed", "serve", "status", "config", "rm", "model")),
     *(["model", name] for name in ("list", "pull")),
 ]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import config, index, model, rm, search, serve, status
+from app.cli import config, embed, index, model, rm, search, serve, status
 from app.cli.context import Context
 from indexer.version import __version__
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("embed")(embed.embed)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
 app.command("config")(config.config)

@@ -53,6 +53,10 @@ class Screen:
             last=progress.files_done == progress.files_total,
         )
 
+    def on_texts(self, texts: int, tokens_per_s: float) -> None:
+        """Progress of `semsearch embed`."""
+        self._update(f"{texts:,} texts, {tokens_per_s:,.0f} tokens/s")
+
     def clear(self) -> None:
         """Leave a clean line behind."""
         if self._width:
