@@ -26,6 +26,11 @@ class Embedder(ABC):
     def mode(self) -> Mode:
         """Where and in which precision the model runs."""
 
+    @property
+    def engine(self) -> str:
+        """What runs the model, as messages and proofs name it; an endpoint says where it is."""
+        return type(self).__name__
+
     def contract(self, chunker: str) -> Contract:
         """The contract of this embedder's vectors."""
         return self.spec.contract(chunker, self.dimension)

@@ -31,6 +31,11 @@ class LocalEmbedder(Embedder):
         """See `Embedder.mode`."""
         return self.runtime.mode
 
+    @property
+    def engine(self) -> str:
+        """See `Embedder.engine`."""
+        return type(self.runtime).__name__
+
     def embed(
         self,
         texts: Sequence[str],

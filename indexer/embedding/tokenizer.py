@@ -35,6 +35,11 @@ class Tokenizer:
         """Longest embedded text in tokens, special tokens included."""
         return self._spec.max_tokens
 
+    @property
+    def special_counts(self) -> tuple[int, int]:
+        """How many special tokens stand before and behind every text."""
+        return len(self._before), len(self._after)
+
     def prompt(self, kind: Kind, instruction: str | None = None) -> str:
         """The text put before the bare text.
 

@@ -1,0 +1,1 @@
+"""A runtime must prove itself before its vectors are stored or searched with."""
