@@ -13,17 +13,27 @@ class Engine(StrEnum):
     TORCH = "torch"  # transformers or our own torch forward: the reference on a CPU
 
 
+class EndpointApi(StrEnum):
+    """The wire format of an endpoint."""
+
+    OPENAI = "openai"  # POST /v1/embeddings: SGLang, vLLM, TEI, llama.cpp, Ollama, OpenAI
+    TEI = "tei"  # POST /embed: text-embeddings-inference's own
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A server that embeds."""
 
-    url: str  # base URL, e.g. "http://127.0.0.1:30000/v1"
+    url: str  # base URL, e.g. "http://127.0.0.1:30000/v1"; no user name in it
     model: str | None = None  # its name for the model; None: the spec's
     key: str | None = None  # bearer token; never shown
+    api: EndpointApi | None = None  # None: tei where the URL ends in /embed, else openai
+    timeout_s: float = 60.0  # of one request
+    concurrency: int = 4  # requests in flight; more are queued here
 
     def __repr__(self) -> str:
         key = "'***'" if self.key else None
-        return f"Endpoint(url={self.url!r}, model={self.model!r}, key={key})"
+        return f"Endpoint(url={self.url!r}, model={self.model!r}, key={key}, api={self.api!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""A model that runs on another machine: OpenAI-compatible endpoints and TEI."""
