@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from semsearch import errors
     from semsearch.client import Client
     from semsearch.collection import Collection
-    from semsearch.hits import Hit
+    from semsearch.hits import Hit, Hits
 
-__all__ = ["Client", "Collection", "Hit", "__version__", "errors"]
+__all__ = ["Client", "Collection", "Hit", "Hits", "__version__", "errors"]
 
 _PLACES = {
     "Client": "semsearch.client",
     "Collection": "semsearch.collection",
     "Hit": "semsearch.hits",
+    "Hits": "semsearch.hits",
 }
 
 

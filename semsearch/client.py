@@ -13,7 +13,7 @@ from semsearch.errors import (
     SemsearchError,
     UsageError,
 )
-from semsearch.hits import Hit
+from semsearch.hits import Hits
 
 _BY_STATUS: dict[int, type[SemsearchError]] = {
     400: UsageError,
@@ -70,11 +70,11 @@ class Client:
         query: str,
         k: int = 10,
         *,
-        mode: str = "dense",
+        mode: str = "hybrid",
         instruction: str | None = None,
         collection: str | list[str] | None = None,
-    ) -> list[Hit]:
-        """The k best documents, best first.
+    ) -> Hits:
+        """The k best documents, best first. `mode`: "hybrid", "dense" or "lexical".
 
         Raises:
             SemsearchError: the service refused, with its own words, or cannot be reached.
@@ -88,7 +88,7 @@ class Client:
         }
         answer = self._ask("POST", "/search", json=request)
         try:
-            return [Hit.from_dict(values) for values in answer["hits"]]
+            return Hits.from_dict(answer)
         except (KeyError, TypeError):
             raise self._foreign() from None
 

@@ -6,14 +6,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from app.indexing import choose_model, index_options, targets
+from app.search.answer import Mode
 from app.search.collections import Collections
 from app.search.models import Models
-from app.search.service import Mode, SearchService
+from app.search.service import SearchService
 from app.settings import Settings
 from indexer.errors import UsageError
 from indexer.pipeline.run import index
 from indexer.storage.commit import Writer
-from semsearch.hits import Hit
+from semsearch.hits import Hits
 
 
 class Collection:
@@ -63,10 +64,12 @@ class Collection:
         query: str,
         k: int | None = None,
         *,
-        mode: str = "dense",
+        mode: str = "hybrid",
         instruction: str | None = None,
-    ) -> list[Hit]:
-        """The k best documents (None: the setting k), best first. `mode`: "dense" or "lexical".
+    ) -> Hits:
+        """The k best documents (None: the setting k), best first.
+
+        `mode`: "hybrid", "dense" or "lexical".
 
         Raises:
             SemsearchError: see `semsearch.errors`.
@@ -76,7 +79,7 @@ class Collection:
         opened = {self.name: self._collections.get()}
         wanted = self._settings.k if k is None else k
         answer = self._service.search(query, opened, wanted, Mode(mode), instruction)
-        return [Hit.from_dict(hit.to_dict()) for hit in answer.hits]
+        return Hits.from_dict(answer.to_dict())
 
     def close(self) -> None:
         """Close the files. The model stays loaded until the object is gone."""

@@ -1,16 +1,22 @@
-"""A ranked hit as the public API gives it."""
+"""Ranked hits as the public API gives them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The best passage of one document. Offsets count code points, lines from 1."""
+    """The best passage of one document. Offsets count code points, lines from 1.
+
+    `score` is the fusion of both parts (hybrid), the cosine (dense) or BM25 (lexical); the parts
+    are the document's best, None for a search that was not made.
+    """
 
     rank: int
     score: float
+    dense_score: float | None
+    lexical_score: float | None
     collection: str
     document_id: int
     path: str
@@ -28,10 +34,12 @@ class Hit:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """A hit from the JSON shape of `search --json` and POST /search."""
-        document, chunk = values["document"], values["chunk"]
+        document, chunk, parts = values["document"], values["chunk"], values["parts"]
         return cls(
             rank=values["rank"],
             score=values["score"],
+            dense_score=parts["dense"],
+            lexical_score=parts["lexical"],
             collection=values["collection"],
             document_id=document["id"],
             path=document["path"],
@@ -46,3 +54,19 @@ class Hit:
             start=chunk["start"],
             end=chunk["end"],
         )
+
+
+class Hits(list[Hit]):
+    """Ranked hits, best first.
+
+    `degraded_reason` says why a hybrid search was answered by words alone; None when it was not.
+    """
+
+    def __init__(self, hits: Iterable[Hit] = (), degraded_reason: str | None = None) -> None:
+        super().__init__(hits)
+        self.degraded_reason = degraded_reason
+
+    @classmethod
+    def from_dict(cls, answer: Mapping[str, Any]) -> Self:
+        """The hits of the JSON shape of `search --json` and POST /search."""
+        return cls(map(Hit.from_dict, answer["hits"]), answer["degraded_reason"])

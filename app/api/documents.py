@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from app.api.errors import RESPONSES
 from app.api.schemas import CollectionName, DocumentAnswer
 from app.api.state import StateDep
-from app.search.service import chunk_to_dict, document_to_dict
+from app.search.answer import chunk_to_dict, document_to_dict
 
 # SQLite's largest row id: a larger number is no id, and must not reach the driver.
 MAX_ID = 2**63 - 1

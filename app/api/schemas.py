@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.search.service import MAX_QUERY_CHARS, Mode
+from app.search.answer import Mode
+from app.search.service import MAX_QUERY_CHARS
 from app.settings import COLLECTION_NAME
 
 CollectionName = Annotated[str, Field(pattern=COLLECTION_NAME, examples=["default"])]
@@ -31,7 +32,10 @@ class SearchRequest(Strict):
         int | None,
         Field(ge=1, le=1000, description="Hits, at most one per document; unset: the setting k"),
     ] = None
-    mode: Annotated[Mode, Field(description="dense: by meaning; lexical: by words")] = Mode.DENSE
+    mode: Annotated[
+        Mode,
+        Field(description="hybrid: by meaning and words; dense: by meaning; lexical: by words"),
+    ] = Mode.HYBRID
     instruction: Annotated[
         str | None,
         Field(max_length=2_000, description="The task, for models that take instructions"),
@@ -64,11 +68,21 @@ class ChunkRef(BaseModel):
     end: int
 
 
+class Parts(BaseModel):
+    """What a score is made of; null for a search that was not made."""
+
+    dense: Annotated[float | None, Field(description="Best cosine of the document")]
+    lexical: Annotated[float | None, Field(description="Best BM25 score; 0 without a common word")]
+
+
 class HitOut(BaseModel):
     """One ranked hit; higher scores are better."""
 
     rank: int
-    score: float
+    score: Annotated[
+        float, Field(description="hybrid: fusion of the parts; dense: cosine; lexical: BM25")
+    ]
+    parts: Parts
     collection: str
     document: DocumentRef
     chunk: ChunkRef
@@ -78,7 +92,11 @@ class SearchAnswer(BaseModel):
     """Ranked hits."""
 
     query: str
-    mode: Mode
+    mode: Annotated[Mode, Field(description="How the hits were found")]
+    degraded: Annotated[
+        bool, Field(description="True: the model was out of reach, so only words were searched")
+    ]
+    degraded_reason: str | None
     took_ms: float
     hits: list[HitOut]
 

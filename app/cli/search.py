@@ -7,7 +7,7 @@ import typer
 from app.cli.context import Context, JsonOption
 
 if TYPE_CHECKING:
-    from app.search.service import Answer, Hit
+    from app.search.answer import Answer, Hit
 
 
 def search(
@@ -21,8 +21,11 @@ def search(
         int | None, typer.Option("-k", help="Hits, at most one per document.", show_default="10")
     ] = None,
     mode: Annotated[
-        str, typer.Option(help="dense: by meaning; lexical: by words, needs no model.")
-    ] = "dense",
+        str,
+        typer.Option(
+            help="hybrid: by meaning and words; dense: by meaning; lexical: by words, no model."
+        ),
+    ] = "hybrid",
     instruction: Annotated[
         str | None,
         typer.Option("--instruct", help="The task, for models that take instructions."),
@@ -35,9 +38,10 @@ def search(
     """Search a collection; exit code 1 when nothing was found."""
     from app.cli.output import print_json, say
     from app.cli.progress import watch
+    from app.search.answer import Mode
     from app.search.collections import Collections
     from app.search.models import Models
-    from app.search.service import Mode, SearchService
+    from app.search.service import SearchService
     from indexer.errors import UsageError
 
     start: Context = context.obj
@@ -54,6 +58,8 @@ def search(
             )
     finally:
         opened.close()
+    if answer.degraded_reason is not None:
+        say(f"Searched by words only, as the model is out of reach: {answer.degraded_reason}")
     if as_json:
         print_json(answer.to_dict())
     else:

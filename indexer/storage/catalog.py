@@ -135,6 +135,12 @@ def chunks_of_embeddings(connection: Connection, ids: Sequence[int]) -> dict[int
     return found
 
 
+def documents_of_chunks(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """{chunk id: document id} of those of the ids that are chunks now."""
+    query = select(ChunkRow.id, ChunkRow.document_id).where(among(ChunkRow.id, ids))
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def vectors_of_chunks(
     connection: Connection, ids: Sequence[int], dimension: int
 ) -> tuple[list[int], npt.NDArray[np.float32]]:

@@ -7,6 +7,7 @@ manifest's
 It also makes read-only media work, as tantivy writes a lock file beside the index it opens.
 """
 
+import math
 import os
 import shutil
 import tempfile
@@ -73,6 +74,16 @@ class LexicalSnapshot:
         must = tantivy.Occur.Must
         query_of_these = tantivy.Query.boolean_query([(must, these), (must, self._build(words))])
         return dict(self._found(query_of_these, len(ids)))
+
+    def weight(self, query: str, languages: Iterable[str]) -> float:
+        """Sum of the words' inverse document frequencies: BM25 of about one mention of each."""
+        total = 0.0
+        for forms in query_terms(query, languages)[:_MAX_WORDS]:
+            held_by = max(self._searcher.doc_freq(BODY, form) for form in forms)
+            held_by = min(held_by, self.stored)  # tantivy still counts removed entries
+            # BM25's own idf (Robertson and Zaragoza 2009), as tantivy computes it.
+            total += math.log1p((self.stored - held_by + 0.5) / (held_by + 0.5))
+        return total
 
     def _found(self, query: Any, limit: int) -> list[tuple[int, float]]:
         """(chunk id, score) of the best entries."""

@@ -93,6 +93,21 @@ class Snapshot:
         languages = self.lexical_source.languages(self.connection, self.head)
         return index.scores(query, languages, chunk_ids)
 
+    def lexical_weight(self, query: str) -> float:
+        """About what BM25 gives a chunk with each word of the query once; 0 without any words.
+
+        A word that no chunk holds counts too, so a query of which only "the" was found has a best
+        score far below this.
+        """
+        index = self.lexical_source.at(self.head)
+        if index is None:
+            return 0.0
+        return index.weight(query, self.lexical_source.languages(self.connection, self.head))
+
+    def documents_of(self, chunk_ids: Sequence[int]) -> dict[int, int]:
+        """{chunk id: document id}; chunks that are gone are left out."""
+        return catalog.documents_of_chunks(self.connection, chunk_ids)
+
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
         return catalog.stored_chunks(self.connection, ids)

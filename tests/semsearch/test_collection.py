@@ -64,10 +64,30 @@ def test_collection_that_is_not_there_is_not_found(home: Path) -> None:
 
 def test_collection_bad_mode_is_a_usage_error(home: Path, docs: Path) -> None:
     with Collection(model="minilm") as collection:
-        with pytest.raises(errors.UsageError, match="'psychic': there are dense, lexical"):
+        with pytest.raises(errors.UsageError, match="'psychic': there are hybrid, dense, lexical"):
             collection.search("x", mode="psychic")
         with pytest.raises(errors.UsageError, match="Say what to index"):
             collection.index()
+
+
+def test_collection_without_its_model_answers_by_words_and_says_why(
+    home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Collection(model="minilm") as collection:
+        collection.index(docs)
+        assert collection.search("yeast").degraded_reason is None
+
+    def refuse(*_arguments: object) -> None:
+        raise errors.ModelError("the hub is out of reach")
+
+    monkeypatch.setattr("app.search.models.open_embedder", refuse)
+    with Collection() as collection:
+        hits = collection.search("yeast")
+        assert [Path(hit.path).name for hit in hits] == ["bread.md"]
+        assert hits.degraded_reason == "the hub is out of reach"
+        assert (hits[0].dense_score, hits[0].lexical_score) == (None, hits[0].score)
+        with pytest.raises(errors.ModelError, match="out of reach"):
+            collection.search("yeast", mode="dense")
 
 
 def test_collection_missing_folder_changes_nothing(home: Path, tmp_path: Path) -> None:

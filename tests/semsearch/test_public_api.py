@@ -14,18 +14,20 @@ from indexer import errors as all_errors
 from indexer.version import __version__
 from semsearch import errors
 
-LISTED = ["Client", "Collection", "Hit", "__version__", "errors"]
+LISTED = ["Client", "Collection", "Hit", "Hits", "__version__", "errors"]
 
 
 def test_exported_names_are_exactly_these() -> None:
     assert semsearch.__all__ == LISTED
     assert dir(semsearch) == sorted(LISTED)
     assert {
-        name: getattr(semsearch, name).__module__ for name in ("Client", "Collection", "Hit")
+        name: getattr(semsearch, name).__module__
+        for name in ("Client", "Collection", "Hit", "Hits")
     } == {
         "Client": "semsearch.client",
         "Collection": "semsearch.collection",
         "Hit": "semsearch.hits",
+        "Hits": "semsearch.hits",
     }
     assert semsearch.__version__ == __version__
     assert semsearch.errors is errors
@@ -50,7 +52,8 @@ def test_every_error_is_public() -> None:
 
 def test_hit_has_exactly_the_documented_fields() -> None:
     assert [field.name for field in dataclasses.fields(semsearch.Hit)] == [
-        *("rank", "score", "collection", "document_id", "path", "member", "title", "chunk_id"),
+        *("rank", "score", "dense_score", "lexical_score", "collection", "document_id", "path"),
+        *("member", "title", "chunk_id"),
         *("heading", "place", "text", "start_line", "end_line", "start", "end"),
     ]
 

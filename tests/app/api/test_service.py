@@ -16,10 +16,10 @@ from app.settings import Settings
 from indexer.embedding.opening import open_embedder
 from indexer.embedding.spec import ModelSpec
 from indexer.embedding.wishes import Wishes
-from indexer.errors import UsageError
+from indexer.errors import ModelError, UsageError
 from indexer.modes import Placement
 from indexer.types import Kind
-from tests_support import Cli, Indexed, write_docs
+from tests_support import Cli, Indexed, clean_environment, write_docs
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -38,6 +38,24 @@ def test_search_answers_as_the_command_line_does(client: TestClient, searching: 
     in_shell = json.loads(searching("search", "hot water for tea", "--json").out)
     assert over_http["hits"] == in_shell["hits"]
     assert sorted(over_http) == sorted(in_shell)
+
+
+def test_search_without_the_model_answers_by_words_marked_as_degraded(
+    indexed: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise ModelError("the hub is out of reach")
+
+    monkeypatch.setattr("app.search.models.open_embedder", refuse)
+    with clean_environment(indexed.home):
+        settings = Settings.load()
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8765") as service:
+        answer = service.post("/search", json={"query": "yeast"})
+        values = answer.json()
+        assert (answer.status_code, values["mode"], values["degraded"]) == (200, "lexical", True)
+        assert values["degraded_reason"] == "the hub is out of reach"
+        assert [Path(hit["document"]["path"]).name for hit in values["hits"]] == ["bread.md"]
+        assert service.post("/search", json={"query": "yeast", "mode": "dense"}).status_code == 503
 
 
 def test_search_lexical_over_http(client: TestClient) -> None:

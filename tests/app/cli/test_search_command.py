@@ -17,11 +17,13 @@ def test_search_json_has_the_documented_shape(searching: Cli, indexed: Indexed) 
     ran = searching("search", "why does dough get bigger?", "--json")
     assert ran.code == 0
     answer = json.loads(ran.out)
-    assert sorted(answer) == ["hits", "mode", "query", "took_ms"]
+    assert sorted(answer) == [*("degraded", "degraded_reason", "hits", "mode", "query", "took_ms")]
+    assert (answer["mode"], answer["degraded"]) == ("hybrid", False)
     first = answer["hits"][0]
     assert first["document"]["path"] == str(indexed.docs / "bread.md")
     assert first["document"]["title"] == "Bread"
-    assert sorted(first) == ["chunk", "collection", "document", "rank", "score"]
+    assert sorted(first) == [*("chunk", "collection", "document", "parts", "rank", "score")]
+    assert sorted(first["parts"]) == ["dense", "lexical"]
     chunk = first["chunk"]
     assert sorted(chunk) == [
         *("end", "end_line", "heading", "id", "place", "start", "start_line", "text")
@@ -71,6 +73,27 @@ def test_search_text_shows_rank_score_path_line_and_marked_words(
     assert "*sugar*" in snippet
 
 
+def test_search_without_its_model_answers_by_words_and_says_why(
+    searching: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from indexer.errors import ModelError
+
+    def refuse(*_arguments: object) -> None:
+        raise ModelError("the hub is out of reach")
+
+    monkeypatch.setattr("app.search.models.open_embedder", refuse)
+    ran = searching("search", "yeast", "--json")
+    answer = json.loads(ran.out)
+    assert (ran.code, answer["mode"], answer["degraded"]) == (0, "lexical", True)
+    assert answer["degraded_reason"] == "the hub is out of reach"
+    assert [Path(hit["document"]["path"]).name for hit in answer["hits"]] == ["bread.md"]
+    (line,) = (line for line in ran.err.splitlines() if "words only" in line)
+    assert line.endswith("the hub is out of reach")
+    ran = searching("search", "yeast", "--mode", "dense")
+    assert (ran.code, ran.out) == (69, "")
+    assert "the hub is out of reach" in ran.err
+
+
 def test_search_without_a_hit_exits_1(searching: Cli) -> None:
     ran = searching("search", "xylophone", "--mode", "lexical")
     assert (ran.code, ran.out) == (1, "")
@@ -81,12 +104,12 @@ def test_search_without_a_hit_exits_1(searching: Cli) -> None:
     ("arguments", "code", "words"),
     [
         (["search", "  "], 2, "query is empty"),
-        (["search", "x", "--mode", "psychic"], 2, "dense, lexical"),
+        (["search", "x", "--mode", "psychic"], 2, "hybrid, dense, lexical"),
         (["search", "x", "-k", "0"], 2, "k = "),
         (["search", "x", "-c", "nope"], 2, "'nope'"),
         (["search", "x", "-c", "../evil"], 2, "no collection name"),
         (["search", "x", "--instruct", "Find recipes"], 2, "takes no instruction"),
-        (["search", "x", "--mode", "lexical", "--instruct", "Find"], 2, "--mode dense"),
+        (["search", "x", "--mode", "lexical", "--instruct", "Find"], 2, "hybrid or dense"),
     ],
 )
 def test_search_bad_input_is_explained(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.search.service import MAX_QUERY_CHARS, Answer, Mode, SearchService
+from app.search.answer import Answer, Mode
+from app.search.service import MAX_QUERY_CHARS, SearchService
 from indexer.errors import QueryError
 from indexer.types import Contract, Kind, ScoredChunk, StoredChunk
 
@@ -40,7 +41,7 @@ def test_search_ranks_documents_by_their_best_chunk(plant: Plant, service: Searc
         "one",
         {"/a": [("a1", 0.3), ("a2", 0.8)], "/b": [("b1", 0.7), ("b2", 0.6)], "/c": [("c1", 0.5)]},
     )
-    answer = service.search("anything", {"one": collection}, k=3)
+    answer = service.search("anything", {"one": collection}, k=3, mode=Mode.DENSE)
     assert names(answer) == ["a", "b", "c"]
     assert scores(answer) == [0.8, 0.7, 0.5]
     assert [hit.chunk.text for hit in answer.hits] == ["a2", "b1", "c1"]
@@ -52,9 +53,20 @@ def test_search_gives_k_documents_though_one_owns_all_first_chunks(
 ) -> None:
     long = [(f"long {i}", 0.95 - i / 1000) for i in range(100)]
     collection = plant("one", {"/long": long, "/b": [("b1", 0.5)], "/c": [("c1", 0.4)]})
-    assert names(service.search("anything", {"one": collection}, k=3)) == ["long", "b", "c"]
-    assert names(service.search("anything", {"one": collection}, k=2)) == ["long", "b"]
-    assert names(service.search("anything", {"one": collection}, k=50)) == ["long", "b", "c"]
+    assert names(service.search("anything", {"one": collection}, k=3, mode=Mode.DENSE)) == [
+        "long",
+        "b",
+        "c",
+    ]
+    assert names(service.search("anything", {"one": collection}, k=2, mode=Mode.DENSE)) == [
+        "long",
+        "b",
+    ]
+    assert names(service.search("anything", {"one": collection}, k=50, mode=Mode.DENSE)) == [
+        "long",
+        "b",
+        "c",
+    ]
 
 
 def test_search_lexical_gives_k_documents_though_one_owns_all_first_chunks(
@@ -73,6 +85,7 @@ def test_search_drops_chunks_that_are_gone(service: SearchService, contract: Con
     now = SimpleNamespace(
         head=SimpleNamespace(contract=contract),
         dense=lambda _vector, _k: [ScoredChunk(6, 0.9), ScoredChunk(7, 0.4)],
+        documents_of=lambda ids: {7: live.document_id} if 7 in ids else {},
         chunks=lambda ids: {7: live} if 7 in ids else {},
     )
 
@@ -81,7 +94,7 @@ def test_search_drops_chunks_that_are_gone(service: SearchService, contract: Con
         yield now
 
     collection: Any = SimpleNamespace(contract=contract, snapshot=snapshot)
-    answer = service.search("anything", {"one": collection}, k=5)
+    answer = service.search("anything", {"one": collection}, k=5, mode=Mode.DENSE)
     assert [(hit.rank, hit.chunk.text, hit.score) for hit in answer.hits] == [(1, "b1", 0.4)]
 
 
@@ -90,7 +103,7 @@ def test_search_merges_collections_of_one_contract_by_score(
 ) -> None:
     first = plant("first", {"/a": [("a1", 0.9)], "/b": [("b1", 0.5)]})
     second = plant("second", {"/c": [("c1", 0.7)], "/d": [("d1", 0.6)]})
-    answer = service.search("anything", {"first": first, "second": second}, k=3)
+    answer = service.search("anything", {"first": first, "second": second}, k=3, mode=Mode.DENSE)
     assert names(answer) == ["a", "c", "d"]
     assert [hit.collection for hit in answer.hits] == ["first", "second", "second"]
 
@@ -101,7 +114,7 @@ def test_search_merges_collections_of_two_contracts_by_rank(
     """Cosines of two models do not compare: the second model's weak scores must not lose."""
     first = plant("first", {"/a": [("a1", 0.9)], "/b": [("b1", 0.8)]})
     second = plant("second", {"/c": [("c1", 0.2)], "/d": [("d1", 0.1)]}, other_contract)
-    answer = service.search("anything", {"second": second, "first": first}, k=4)
+    answer = service.search("anything", {"second": second, "first": first}, k=4, mode=Mode.DENSE)
     assert names(answer) == ["a", "c", "b", "d"]
     assert [hit.rank for hit in answer.hits] == [1, 2, 3, 4]
 
@@ -142,18 +155,19 @@ def test_search_after_reembedding_uses_the_new_model_at_once(
     }
     service = SearchService(lambda wanted: by_contract[wanted.fingerprint])
     reader = plant("one", {"/a": [("a1", 0.9)], "/b": [("b1", 0.1)]}, contract)
-    assert names(service.search("anything", {"one": reader})) == ["a", "b"]
+    assert names(service.search("anything", {"one": reader}, mode=Mode.DENSE)) == ["a", "b"]
     planted = {"/a": [("a1", 0.1)], "/b": [("b1", 0.9)]}
     plant("one", planted, other_contract, asked=5, reembed=True)
-    answer = service.search("anything", {"one": reader})
+    answer = service.search("anything", {"one": reader}, mode=Mode.DENSE)
     assert names(answer) == ["b", "a"]
     assert scores(answer) == [0.9, 0.1]
 
 
-def test_search_of_an_empty_collection_finds_nothing(plant: Plant, service: SearchService) -> None:
-    collection = plant("one", {})
-    assert service.search("anything", {"one": collection}).hits == ()
-    assert service.search("anything", {"one": collection}, mode=Mode.LEXICAL).hits == ()
+@pytest.mark.parametrize("mode", Mode)
+def test_search_of_an_empty_collection_finds_nothing(
+    plant: Plant, service: SearchService, mode: Mode
+) -> None:
+    assert service.search("anything", {"one": plant("one", {})}, mode=mode).hits == ()
 
 
 @pytest.mark.parametrize(
@@ -182,9 +196,11 @@ def test_search_bad_query_is_refused_before_any_work(
 
 def test_answer_to_dict_is_the_documented_shape(plant: Plant, service: SearchService) -> None:
     collection = plant("one", {"/a\udcff.md": [("first ", 0.1), ("second", 0.9)]})
-    values = service.search("q", {"one": collection}, k=1).to_dict()
+    values = service.search("q", {"one": collection}, k=1, mode=Mode.DENSE).to_dict()
     assert (values["query"], values["mode"]) == ("q", "dense")
+    assert (values["degraded"], values["degraded_reason"]) == (False, None)
     (hit,) = values["hits"]
+    assert hit["parts"] == {"dense": hit["score"], "lexical": None}
     assert hit["document"]["path"] == "/a\\xff.md"
     assert hit["score"] == pytest.approx(0.9, abs=1e-3)
     chunk = {key: hit["chunk"][key] for key in ("text", "start", "end", "start_line", "heading")}

@@ -1,5 +1,6 @@
 """The score of a chunk is the same whether it was searched for or asked about."""
 
+import math
 from typing import Any
 
 import pytest
@@ -42,6 +43,16 @@ def test_lexical_scores_are_those_of_lexical(world: Any, query: str) -> None:
         some = ids[::2]
         expected = {chunk_id: found[chunk_id] for chunk_id in some if chunk_id in found}
         assert now.lexical_scores(query, some) == pytest.approx(expected)
+
+
+def test_lexical_weight_is_the_sum_of_the_words_idf(world: Any) -> None:
+    filled(world)
+    with world.reader() as reader, reader.snapshot() as now:
+        idf = {n: math.log(1 + (7 - n + 0.5) / (n + 0.5)) for n in range(8)}
+        assert now.lexical_weight("gamma") == pytest.approx(idf[3])
+        assert now.lexical_weight("gamma, Gamma unheard") == pytest.approx(idf[3] + idf[0])
+        assert now.lexical_weight("alphas") == pytest.approx(idf[4])  # its stem is alpha
+        assert now.lexical_weight("") == now.lexical_weight("?!") == 0
 
 
 def test_rescoring_nothing_or_an_empty_collection_gives_nothing(world: Any) -> None:

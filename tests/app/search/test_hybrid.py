@@ -1,0 +1,180 @@
+"""Hybrid search: both scores of every candidate, and an answer by words when the model is away."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.search import service as service_module
+from app.search.answer import Answer, Mode
+from app.search.fusion import DENSE_WEIGHT, FULL_MATCH
+from app.search.service import RETRY_AFTER_S, SearchService
+from indexer.errors import ContractError, ModelError, PlacementError, SemsearchError, UsageError
+from indexer.types import Contract
+
+# tests/app/search/conftest.py, loaded under its own name: `conftest` is that of tests/.
+AxisEmbedder = Any
+Plant = Any
+
+
+@pytest.fixture
+def service(axis_embedder: AxisEmbedder) -> SearchService:
+    embedder = axis_embedder()
+    return SearchService(lambda _contract: embedder)
+
+
+def names(answer: Answer) -> list[str]:
+    return [Path(hit.chunk.path.decode()).name for hit in answer.hits]
+
+
+def test_hybrid_is_the_default_and_finds_by_meaning_and_by_words(
+    plant: Plant, service: SearchService
+) -> None:
+    planted = {
+        "/meant": [("a wading bird", 0.9)],
+        "/said": [("the heron stands", 0.1)],
+        "/both": [("a heron, a wading bird of the reeds", 0.6)],
+        "/neither": [("a spanner", 0.2)],
+    }
+    collection = plant("one", planted)
+    answer = service.search("heron", {"one": collection})
+    assert (answer.mode, answer.degraded) == (Mode.HYBRID, False)
+    assert names(answer) == ["both", "meant", "said", "neither"]
+    best = max(hit.lexical for hit in answer.hits if hit.lexical is not None)
+    with collection.snapshot() as now:  # the best match counts in full
+        assert best > FULL_MATCH * now.lexical_weight("heron")
+    for hit in answer.hits:
+        assert hit.dense is not None
+        assert hit.lexical is not None
+        expected = DENSE_WEIGHT * hit.dense + (1 - DENSE_WEIGHT) * hit.lexical / best
+        assert hit.score == pytest.approx(expected)
+    assert [round(hit.dense or 0, 2) for hit in answer.hits] == [0.6, 0.9, 0.1, 0.2]
+    assert [bool(hit.lexical) for hit in answer.hits] == [True, False, True, False]
+    for k in (1, 2, 3):
+        assert names(service.search("heron", {"one": collection}, k)) == names(answer)[:k]
+
+
+def test_hybrid_scores_what_the_other_search_did_not_reach(
+    plant: Plant, service: SearchService
+) -> None:
+    """A missing score is looked up: one place behind the last candidate is not nowhere."""
+    fillers = {f"/f{i}": [(f"spanner {i}", 0.8 - i / 1000)] for i in range(150)}
+    words = {f"/w{i}": [("heron heron heron", 0.0)] for i in range(150)}
+    planted = {
+        "/said": [("heron heron heron heron", 0.6)],
+        "/meant": [("a heron among very many other words that speak of other things", 0.95)],
+    }
+    answer = service.search("heron", {"one": plant("one", {**fillers, **words, **planted})}, k=3)
+    parts = {Path(hit.chunk.path.decode()).name: hit for hit in answer.hits}
+    assert round(parts["said"].dense or 0, 2) == 0.6
+    assert (parts["meant"].lexical or 0) > 0
+
+
+def test_hybrid_gives_k_documents_though_one_owns_all_first_chunks(
+    plant: Plant, service: SearchService
+) -> None:
+    long = [(f"heron {i}", 0.95 - i / 1000) for i in range(300)]
+    planted = {"/long": long, "/b": [("b1", 0.5)], "/c": [("c1", 0.4)]}
+    answer = service.search("heron", {"one": plant("one", planted)}, k=3)
+    assert names(answer) == ["long", "b", "c"]
+
+
+def test_hybrid_gives_a_poor_match_of_words_little_weight(
+    plant: Plant, service: SearchService
+) -> None:
+    """The best of the chunks with "is", where nothing holds the words that matter."""
+    collection = plant(
+        "one",
+        {
+            "/tea": [("green tea is brewed", 0.2)],
+            "/apple": [("apples grow on trees", 0.45)],
+            **{f"/x{i}": [(f"it is said {i}", 0.0)] for i in range(20)},
+        },
+    )
+    answer = service.search("when is fruit harvested?", {"one": collection}, k=2)
+    assert names(answer) == ["apple", "tea"]
+
+
+def test_hybrid_does_not_prefer_a_collection_for_matching_a_common_word(
+    plant: Plant, service: SearchService
+) -> None:
+    filler = {f"/x{i}": [(f"a spanner {i}", 0.0)] for i in range(40)}
+    first = plant("first", {**filler, "/right": [("the heron and the bittern", 0.5)]})
+    second = plant("second", {"/wrong": [("the spanner", 0.5)]})
+    answer = service.search("heron or bittern, spanner", {"second": second, "first": first}, k=2)
+    assert names(answer) == ["right", "wrong"]
+    assert answer.hits[0].score > answer.hits[1].score + 0.1
+
+
+def test_hybrid_merges_collections_of_two_contracts_by_rank(
+    plant: Plant, service: SearchService, other_contract: Contract
+) -> None:
+    first = plant("first", {"/a": [("a1", 0.9)], "/b": [("b1", 0.8)]})
+    second = plant("second", {"/c": [("c1", 0.2)], "/d": [("d1", 0.1)]}, other_contract)
+    answer = service.search("anything", {"second": second, "first": first}, k=4)
+    assert names(answer) == ["a", "c", "b", "d"]
+
+
+class Unreachable:
+    """Gives no embedder, or one that fails; counts how often it was asked."""
+
+    def __init__(self, error: SemsearchError, *, when_embedding: bool = False) -> None:
+        self.error = error
+        self.when_embedding = when_embedding
+        self.asked = 0
+
+    def __call__(self, _contract: Contract) -> Any:
+        self.asked += 1
+        if not self.when_embedding:
+            raise self.error
+        return self
+
+    def embed(self, *_arguments: object) -> Any:
+        raise self.error
+
+
+PLANTED = {"/a": [("a heron stands", 0.1)], "/b": [("a spanner", 0.9)]}
+
+
+@pytest.mark.parametrize("when_embedding", [False, True])
+@pytest.mark.parametrize("error", [ModelError("no hub"), PlacementError("no endpoint")])
+def test_hybrid_without_a_model_is_answered_by_words_and_says_why(
+    plant: Plant, error: SemsearchError, when_embedding: bool
+) -> None:
+    service = SearchService(Unreachable(error, when_embedding=when_embedding))
+    collection = plant("one", PLANTED)
+    answer = service.search("heron", {"one": collection}, instruction="Find birds")
+    assert names(answer) == ["a"]
+    assert (answer.mode, answer.degraded_reason) == (Mode.LEXICAL, str(error))
+    (hit,) = answer.hits
+    assert (hit.dense, hit.lexical) == (None, hit.score)
+    values = answer.to_dict()
+    assert (values["mode"], values["degraded"]) == ("lexical", True)
+    with pytest.raises(type(error), match=str(error)):
+        service.search("heron", {"one": collection}, mode=Mode.DENSE)
+
+
+@pytest.mark.parametrize("error", [ContractError("two models"), UsageError("no instruction")])
+def test_hybrid_with_a_wrong_model_or_request_is_refused(
+    plant: Plant, error: SemsearchError
+) -> None:
+    """Out of reach passes; wrong does not, and must not hide behind an answer."""
+    service = SearchService(Unreachable(error))
+    with pytest.raises(type(error), match=str(error)):
+        service.search("heron", {"one": plant("one", PLANTED)})
+
+
+def test_model_out_of_reach_is_not_asked_for_by_every_query(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(service_module.time, "monotonic", lambda: now[0])
+    models = Unreachable(ModelError("no hub"))
+    service, collection = SearchService(models), plant("one", PLANTED)
+    for _ in range(5):
+        answer = service.search("heron", {"one": collection})
+        assert answer.degraded_reason == "no hub"
+    assert models.asked == 1
+    now[0] += RETRY_AFTER_S + 0.1
+    assert service.search("heron", {"one": collection}).degraded
+    assert models.asked == 2
