@@ -29,7 +29,20 @@ HEAVY = {
     "faiss": "indexer/storage/vectors",
 }
 COMMANDS = [
-    *([name] for name in ("index", "search", "embed", "serve", "status", "config", "rm", "model")),
+    *(
+        [name]
+        for name in (
+            "index",
+            "search",
+            "embed",
+            "serve",
+            "bench",
+            "status",
+            "config",
+            "rm",
+            "model",
+        )
+    ),
     *(["model", name] for name in ("list", "pull")),
 ]
 

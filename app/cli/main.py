@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import config, embed, index, model, rm, search, serve, status
+from app.cli import bench, config, embed, index, model, rm, search, serve, status
 from app.cli.context import Context
 from indexer.version import __version__
 
@@ -25,6 +25,7 @@ app.command("search")(search.search)
 app.command("embed")(embed.embed)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
+app.command("bench")(bench.bench)
 app.command("config")(config.config)
 app.command("rm")(rm.rm)
 app.add_typer(model.app, name="model")

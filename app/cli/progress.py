@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.cli.output import duration, mebibytes, print_json, printable, say, shown_path
+from indexer.modes import Mode
 from indexer.pipeline.dry_run import DryRun
 from indexer.pipeline.report import Progress, Report
 from indexer.types import Skipped, SkipReason
@@ -36,6 +37,10 @@ class Screen:
         """Loading a model may take seconds: say so."""
         self._say(f"Loading {printable(spec.model)} ...")
 
+    def note(self, text: str) -> None:
+        """What takes seconds, and only the first time."""
+        self._say(printable(text))
+
     def on_download(self, file: str, done: int, total: int) -> None:
         """Progress of a model download, in bytes."""
         share = f" of {mebibytes(total)}" if total else ""
@@ -56,6 +61,10 @@ class Screen:
     def on_texts(self, texts: int, tokens_per_s: float) -> None:
         """Progress of `semsearch embed`."""
         self._update(f"{texts:,} texts, {tokens_per_s:,.0f} tokens/s")
+
+    def on_bench(self, mode: Mode, step: str) -> None:
+        """Progress of `semsearch bench`."""
+        self._update(f"{mode}: {step}")
 
     def clear(self) -> None:
         """Leave a clean line behind."""

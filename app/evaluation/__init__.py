@@ -1,0 +1,1 @@
+"""Measuring: what each mode costs on this machine."""
