@@ -50,6 +50,14 @@ class Runtime(ABC):
         """
         return padded_batch_size(lengths, self.max_batch_tokens)
 
+    def batch_tokens(self, batch: TokenBatch) -> int:
+        """What a non-empty batch counts against `max_batch_tokens`: its padded size."""
+        return len(batch) * max(len(ids) for ids in batch)
+
+    def expect(self, beginning: Sequence[int]) -> None:
+        """Texts that begin with these tokens are coming; a runtime may compute those once."""
+        del beginning
+
     @abstractmethod
     def forward(self, batch: TokenBatch) -> Vectors:
         """Pooled, unnormalised vectors of a non-empty batch.
@@ -117,5 +125,6 @@ class Runtime(ABC):
                 ) from error
         # Outside the except clause: the traceback keeps the failed batch's tensors alive.
         self.release_memory()
-        self.max_batch_tokens = max(1, min(self.max_batch_tokens, longest * len(batch) // 2))
+        half = self.batch_tokens(batch) // 2
+        self.max_batch_tokens = max(1, min(self.max_batch_tokens, half))
         return None

@@ -1,0 +1,245 @@
+"""Put a packed model together: what is loaded where, and how large its batches may be."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from indexer.embedding.runtimes.base import default_batch_tokens
+from indexer.embedding.runtimes.packed.attention import Attend, attend_runs, choose_attention
+from indexer.embedding.runtimes.packed.budget import MIN_TOKENS, Sizes, StreamPlan, plan_stream
+from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
+from indexer.embedding.runtimes.packed.config import read_config
+from indexer.embedding.runtimes.packed.copies import Copies, CudaCopies, InstantCopies
+from indexer.embedding.runtimes.packed.forms import Form, Int8Form, PlainForm
+from indexer.embedding.runtimes.packed.layout import LayerWeights
+from indexer.embedding.runtimes.packed.measure import measure_memory, measure_rates
+from indexer.embedding.runtimes.packed.model import LayerSource, PackedModel
+from indexer.embedding.runtimes.packed.resident import ResidentLayers, load_layer
+from indexer.embedding.runtimes.packed.streamed import StreamedLayers, spread
+from indexer.embedding.runtimes.packed.token_table import TokenTable
+from indexer.embedding.runtimes.packed.vram import free_vram, lift_limit, limit_vram
+from indexer.embedding.spec import ModelSpec
+from indexer.errors import PlacementError
+from indexer.modes import Mode, Placement, Precision
+
+if TYPE_CHECKING:
+    import torch
+
+_MEASURED_TOKENS = 2048  # enough to keep a large GPU busy, little enough for a small one
+# Left free on a GPU that holds the whole model: the desktop, other programs, graphs.
+_SPARE_BYTES = 256 << 20
+
+
+def open_resident(
+    spec: ModelSpec,
+    device: str = "cpu",
+    precision: Precision = Precision.FP32,
+    max_batch_tokens: int | None = None,
+) -> PackedModel:
+    """The whole model on one device.
+
+    Args:
+        spec: of a model for which `config.reason_against` knows nothing.
+        device: "cpu" or a CUDA device.
+        precision: fp32, bf16 or fp16.
+        max_batch_tokens: tokens of one batch; None: as memory allows.
+
+    Raises:
+        ModelError: the weights cannot be read.
+    """
+    checkpoint, dtype = _checkpoint(spec), compute_dtype(precision, device)
+    attend = _attention(checkpoint, device, dtype)
+    placement = Placement.CPU if device == "cpu" else Placement.GPU
+    layers = range(checkpoint.config.layers)
+    source = ResidentLayers(load_layer(checkpoint, i, device, dtype) for i in layers)
+    table = TokenTable(checkpoint.embedding(), device, dtype, on_device=device != "cpu")
+    wished = max_batch_tokens or default_batch_tokens(placement)
+    if placement is Placement.GPU:
+        wished = min(wished, _tokens_that_fit(checkpoint, source, attend, device))
+    return PackedModel(
+        checkpoint,
+        source,
+        table,
+        mode=Mode(placement, precision),
+        device=device,
+        dtype=dtype,
+        attend=attend,
+        max_batch_tokens=wished,
+        use_graphs=attend is not attend_runs,
+    )
+
+
+def open_streamed(
+    spec: ModelSpec,
+    device: str,
+    precision: Precision,
+    vram_bytes: int,
+    max_batch_tokens: int | None = None,
+    copies: Copies | None = None,
+) -> PackedModel:
+    """The model in RAM, its layers brought to the device as they are needed.
+
+    Args:
+        spec: of a model for which `config.reason_against` knows nothing.
+        device: a CUDA device, or "cpu" to try the streaming without one.
+        precision: fp32, bf16, fp16, or int8 for the way to the device.
+        vram_bytes: memory of the device to use at most.
+        max_batch_tokens: tokens of one batch; None: as many as hide the copies, and fit.
+        copies: the way to the device; None for the device's own.
+
+    Raises:
+        ModelError: the weights cannot be read.
+        PlacementError: not even two layers and a small batch fit.
+    """
+    checkpoint, dtype = _checkpoint(spec), compute_dtype(precision, device)
+    attend = _attention(checkpoint, device, dtype)
+    copies = copies or (InstantCopies() if device == "cpu" else CudaCopies(device))
+    form: Form = PlainForm(checkpoint.layout, dtype)
+    if precision is Precision.INT8:
+        form = Int8Form(checkpoint.layout, dtype, device)
+    if device != "cpu":
+        limit_vram(device, vram_bytes)
+    stage = _Stage(checkpoint, form, copies, attend, device, dtype)
+    try:
+        plan = stage.plan(vram_bytes, max_batch_tokens)
+        source = stage.source(plan)
+    except BaseException:
+        copies.close()
+        if device != "cpu":
+            lift_limit(device)
+        raise
+    return PackedModel(
+        checkpoint,
+        source,
+        TokenTable(checkpoint.embedding(), device, dtype, on_device=False),
+        mode=Mode(Placement.OFFLOAD, precision),
+        device=device,
+        dtype=dtype,
+        attend=attend,
+        max_batch_tokens=plan.max_tokens,
+        notes=_notes(plan, checkpoint, copies),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What placing the layers needs."""
+
+    checkpoint: Checkpoint
+    form: Form
+    copies: Copies
+    attend: Attend
+    device: str
+    dtype: "torch.dtype"
+
+    def plan(self, vram_bytes: int, max_tokens: int | None) -> StreamPlan:
+        """Measured with one layer, then planned for all."""
+        config, layout = self.checkpoint.config, self.checkpoint.layout
+        weights = self.layer(0)
+        target = self.buffer(self.device)
+        source = self.buffer("cpu")
+        self.copies.pin(source)
+        tokens = min(max_tokens or _MEASURED_TOKENS, _MEASURED_TOKENS)
+        memory = measure_memory(weights, config, self.attend, tokens)
+        rates = measure_rates(weights, config, self.attend, self.copies, source, target, tokens)
+        self.copies.close()
+        layer_bytes = layout.size * self.dtype.itemsize
+        working = 0 if self.form.keeps_buffer else layer_bytes
+        sizes = Sizes(
+            fixed=memory.workspace_bytes + working,
+            layer=layer_bytes,
+            buffer=self.form.size_bytes,
+            token=memory.token_bytes,
+        )
+        return plan_stream(config.layers, vram_bytes, sizes, rates, max_tokens)
+
+    def source(self, plan: StreamPlan) -> LayerSource:
+        """The layers where the plan wants them."""
+        import torch
+
+        layers = self.checkpoint.config.layers
+        if plan.resident == layers:
+            return ResidentLayers(self.layer(index) for index in range(layers))
+        staying = spread(plan.resident, layers)
+        travelling = [index for index in range(layers) if index not in staying]
+        size = self.form.size_bytes
+        # One block: pinned at once, and without a rest to each layer.
+        packed = torch.zeros(len(travelling) * size, dtype=torch.uint8)
+        flat = torch.zeros(self.checkpoint.layout.size, dtype=self.dtype)
+        rows = dict(zip(travelling, torch.split(packed, size), strict=True))
+        for index, row in rows.items():
+            self.checkpoint.fill(index, flat)
+            self.form.pack(flat, row)
+        self.copies.pin(packed)
+        return StreamedLayers(
+            {index: self.layer(index) for index in staying},
+            rows,
+            [self.buffer(self.device) for _ in range(plan.buffers)],
+            self.form,
+            self.copies,
+        )
+
+    def layer(self, index: int) -> LayerWeights:
+        """A layer that stays on the device."""
+        return load_layer(self.checkpoint, index, self.device, self.dtype, self.form)
+
+    def buffer(self, device: str) -> "torch.Tensor":
+        """An empty travelling layer."""
+        import torch
+
+        return torch.zeros(self.form.size_bytes, dtype=torch.uint8, device=device)
+
+
+def compute_dtype(precision: Precision, device: str) -> "torch.dtype":
+    """The type in which a precision computes on a device.
+
+    Raises:
+        PlacementError: the packed forward does not know the precision.
+    """
+    import torch
+
+    known = {
+        Precision.FP32: torch.float32,
+        Precision.BF16: torch.bfloat16,
+        Precision.FP16: torch.float16,
+    }
+    if precision in known:
+        return known[precision]
+    if precision is not Precision.INT8:
+        raise PlacementError(
+            f"Precision {precision} is not available on a GPU in this version. Use bf16 or fp16."
+        )
+    if device == "cpu":
+        return torch.float32
+    has_bf16 = torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.bfloat16 if has_bf16 else torch.float16
+
+
+def _checkpoint(spec: ModelSpec) -> Checkpoint:
+    return Checkpoint(spec.transformer_folder, read_config(spec.transformer_folder))
+
+
+def _attention(checkpoint: Checkpoint, device: str, dtype: "torch.dtype") -> Attend:
+    config = checkpoint.config
+    return choose_attention(device, dtype, config.heads, config.kv_heads, config.head_dim)
+
+
+def _tokens_that_fit(
+    checkpoint: Checkpoint, source: ResidentLayers, attend: Attend, device: str
+) -> int:
+    """Tokens of a batch in the memory that the loaded model leaves."""
+    layers = source.stream()
+    memory = measure_memory(next(layers), checkpoint.config, attend, _MEASURED_TOKENS)
+    layers.close()
+    return max(MIN_TOKENS, (free_vram(device) - _SPARE_BYTES) // memory.token_bytes)
+
+
+def _notes(plan: StreamPlan, checkpoint: Checkpoint, copies: Copies) -> list[str]:
+    layers = checkpoint.config.layers
+    staying = f"{plan.resident} of {layers} layers stay on the device"
+    notes = [f"{staying}, batches of {plan.max_tokens} tokens"]
+    if copies.unpinned_bytes:
+        notes.append(
+            f"{copies.unpinned_bytes >> 20} MiB of weights could not be pinned, so copies are "
+            "slower: raise the limit on locked memory (ulimit -l)"
+        )
+    return notes
