@@ -33,7 +33,7 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.collections = Collections(settings)
-        self.models = Models(settings)
+        self.models = Models(settings, say=logger.info)
         self.service = SearchService(self.models.embedder_of)
         self._problem: str | None = "The model is still loading."
 

@@ -127,7 +127,7 @@ def _run(settings: "Settings", job: Job, *, stats: bool) -> None:
 
     # With --stats stderr is data as well, unless a person looks on.
     with watch(stats) as screen:
-        models = Models(settings, screen.on_download)
+        models = Models(settings, screen.on_download, screen.note)
         spec = models.named(settings.model)
         dimension = spec.check_dimension(settings.dimension)
         with _output(job.output, dimension) as output:

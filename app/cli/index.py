@@ -72,7 +72,7 @@ def _run(
     folder = settings.collection_folder()
     wanted = targets(paths, folder)
     with watch(as_json) as screen:
-        models = Models(settings, screen.on_download)
+        models = Models(settings, screen.on_download, screen.note)
         name, spec, contract = choose_model(settings, models, folder, reembed=reembed)
         options = index_options(settings, contract, *globs, workers=WORKERS)
         if dry_run:

@@ -52,7 +52,7 @@ def search(
     names = collection or [settings.collection]
     try:
         with watch(as_json) as screen:
-            service = SearchService(Models(settings, screen.on_download).embedder_of)
+            service = SearchService(Models(settings, screen.on_download, screen.note).embedder_of)
             answer = service.search(
                 query, {n: opened.get(n) for n in names}, settings.k, Mode(mode), instruction
             )

@@ -12,12 +12,17 @@ from app.settings import Settings
 from indexer.embedding import hub, models
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.opening import open_embedder
+from indexer.embedding.proof.prove import Say, prove
 from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.wishes import Wishes
 from indexer.errors import ContractError, ModelError
 from indexer.types import Contract
 
 OnDownload = Callable[[str, int, int], None]  # file, bytes so far, bytes in all
+
+
+def _say_nothing(_: str) -> None:
+    """For programs nobody watches."""
 
 
 class Models:
@@ -28,9 +33,22 @@ class Models:
     local folder finds it again.
     """
 
-    def __init__(self, settings: Settings, on_download: OnDownload | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_download: OnDownload | None = None,
+        say: Say = _say_nothing,
+    ) -> None:
+        """Know the models; load none yet.
+
+        Args:
+            settings: where models lie and run.
+            on_download: hears of a download's progress.
+            say: told, in one line, before something takes seconds that only the first use takes.
+        """
         self._settings = settings
         self._on_download = on_download
+        self._say = say
         self._loaded: dict[tuple[str, int], Embedder] = {}
         self._of_contract: dict[str, Embedder] = {}  # by fingerprint
         self._lock = threading.Lock()
@@ -79,12 +97,25 @@ class Models:
         return spec
 
     def embedder(self, spec: ModelSpec, dimension: int | None = None) -> Embedder:
-        """The model, loaded on the placement of the settings."""
+        """The model, loaded on the placement of the settings, its self-test passed.
+
+        Raises:
+            PlacementError: this machine cannot run it there, or what it gives there is wrong.
+        """
         key = (spec.weights_sha256, spec.check_dimension(dimension))
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = open_embedder(spec, self._wishes, dimension)
+                self._loaded[key] = self._open(spec, dimension)
             return self._loaded[key]
+
+    def _open(self, spec: ModelSpec, dimension: int | None) -> Embedder:
+        embedder = open_embedder(spec, self._wishes, dimension)
+        try:
+            prove(embedder, self._settings.home / "proofs", self._say)
+        except BaseException:
+            embedder.close()
+            raise
+        return embedder
 
     def embedder_of(self, contract: Contract) -> Embedder:
         """The embedder for queries on a collection of this contract; found and checked once."""

@@ -35,8 +35,8 @@ def prove(embedder: Embedder, folder: Path, say: Say) -> None:
     if known is not None and not (remote and time.time() - known.made > _ENDPOINT_PASS_S):
         return
     say(
-        f"Testing {embedder.mode} of {embedder.spec.model} against the fp32 reference "
-        "(once on this machine) ..."
+        f"First use of {embedder.spec.model} in mode {embedder.mode} on this machine: "
+        "testing it ..."
     )
     result = _run(embedder, folder, say)
     if result.fault is not None:

@@ -29,7 +29,7 @@ from indexer.embedding.spec import load_spec
 from indexer.embedding.tokenizer import load_tokenizer
 spec = load_spec(Path(sys.argv[1]))
 made = reference._compute(spec, "golden")["golden"]
-golden._save(Path(sys.argv[2]), made)
+golden.save_vectors(Path(sys.argv[2]), made)
 print("torch" in sys.modules)
 """
 
@@ -83,10 +83,8 @@ def test_prove_tests_once_and_says_so_once(
 ) -> None:
     embedder, runtime = counted
     prove.prove(embedder, folder, said.append)
-    assert said == [
-        f"Testing cpu:fp32 of {embedder.spec.model} against the fp32 reference (once on this "
-        "machine) ..."
-    ]
+    model = embedder.spec.model
+    assert said == [f"First use of {model} in mode cpu:fp32 on this machine: testing it ..."]
     seen = runtime.texts
     assert seen == 17  # nine texts among others, the eight shorter ones alone too
     prove.prove(embedder, folder, said.append)
@@ -190,6 +188,17 @@ def test_expected_vectors_are_made_once_and_damage_is_noticed(
     assert made == [1]
 
 
+def test_bundled_model_ships_the_vectors_that_its_reference_gives(
+    minilm: LocalEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stale after a change of texts or rules: run scripts/make_golden.py."""
+    reference_model = LocalEmbedder(minilm.spec, minilm.tokenizer, WholeModel(minilm.spec))
+    made = reference.golden_vectors(reference_model)
+    monkeypatch.setattr(golden, "golden_vectors", lambda _: pytest.fail("not shipped"))
+    np.testing.assert_allclose(golden.expected_vectors(minilm, tmp_path), made, atol=1e-6)
+    assert len(list(golden.SHIPPED.iterdir())) == 1
+
+
 def test_reference_runs_in_a_child_where_torch_is_not_loaded(
     tiny: LocalEmbedder, tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -202,7 +211,7 @@ def test_reference_runs_in_a_child_where_torch_is_not_loaded(
     )
     assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
     here = golden.expected_vectors(tiny, tmp_path)
-    there = golden._load(file, here.shape)
+    there = golden.load_vectors(file, here.shape)
     assert there is not None
     np.testing.assert_allclose(there, here, atol=1e-6)
 
