@@ -15,6 +15,8 @@ from indexer.errors import ModelError
 from indexer.modes import Mode
 from indexer.types import Kind, Vectors
 
+_PROMPTS = 1000  # remembered; instructions come from users
+
 
 class LocalEmbedder(Embedder):
     """A model in this process. Threads may share it: one batch at a time enters the runtime."""
@@ -25,6 +27,7 @@ class LocalEmbedder(Embedder):
         super().__init__(spec, tokenizer, dimension)
         self.runtime = runtime
         self._lock = threading.Lock()
+        self._prompts: dict[str, int] = {}  # how often each prompt has come, up to twice
 
     @property
     def mode(self) -> Mode:
@@ -44,6 +47,8 @@ class LocalEmbedder(Embedder):
         on_batch: OnBatch | None = None,
     ) -> Vectors:
         """See `Embedder.embed`; batches go from the longest texts to the shortest."""
+        if len(texts) == 1:
+            self._expect(self.tokenizer.prompt(kind, instruction))
         ids = self.tokenizer.encode(texts, kind, instruction)
         lengths = [len(tokens) for tokens in ids]
         order = by_length(lengths)
@@ -59,6 +64,17 @@ class LocalEmbedder(Embedder):
                 on_batch(len(rows), sum(lengths[row] for row in rows))
             start = end
         return vectors
+
+    def _expect(self, prompt: str) -> None:
+        """Tell the runtime of a prompt that comes again: a single query does not repay it."""
+        if not prompt or self._prompts.get(prompt, 0) > 1:
+            return
+        if len(self._prompts) >= _PROMPTS:
+            self._prompts.clear()
+        self._prompts[prompt] = self._prompts.get(prompt, 0) + 1
+        if self._prompts[prompt] == 2:
+            with self._lock:
+                self.runtime.expect(self.tokenizer.beginning(prompt))
 
     def _embed_batch(self, batch: list[list[int]], rows: list[int]) -> Vectors:
         """Unit vectors of one batch; `rows` are its texts' places in the caller's list."""

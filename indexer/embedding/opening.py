@@ -1,16 +1,26 @@
 """Load a model where it should run: the one place that chooses among the runtimes."""
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.local import LocalEmbedder
+from indexer.embedding.runtimes.base import Runtime
 from indexer.embedding.spec import ModelSpec
 from indexer.embedding.tokenizer import load_tokenizer
-from indexer.embedding.wishes import Wishes
-from indexer.errors import PlacementError
+from indexer.embedding.wishes import Engine, Wishes
+from indexer.errors import ModelError, PlacementError
 from indexer.modes import Mode, Placement, Precision
 
 
 def open_embedder(
-    spec: ModelSpec, wishes: Wishes | None = None, dimension: int | None = None
+    spec: ModelSpec,
+    wishes: Wishes | None = None,
+    dimension: int | None = None,
+    cache_folder: Path | None = None,
 ) -> Embedder:
     """The model, loaded.
 
@@ -18,6 +28,7 @@ def open_embedder(
         spec: the model.
         wishes: where and how it shall run; None: wherever is best.
         dimension: values kept of each vector (MRL); None for all.
+        cache_folder: where prepared graphs are kept; None: they last as long as this process.
 
     Raises:
         PlacementError: this machine or this version cannot run that mode.
@@ -27,44 +38,97 @@ def open_embedder(
     spec.check_dimension(dimension)
     wishes = wishes or Wishes()
     tokenizer = load_tokenizer(spec)
-    precision = wishes.precision or Precision.FP32
-    target = _device(wishes.placement, precision, wishes.device)
+    if wishes.placement is Placement.REMOTE:
+        from indexer.embedding.remote.embedder import open_remote
+
+        return open_remote(spec, tokenizer, wishes, dimension)
+    if not spec.weights_bytes:
+        raise ModelError(
+            f"{spec.folder}: holds no weights, only what a remote endpoint needs. Use placement "
+            "remote, or a folder with model.safetensors."
+        )
+    placement = wishes.placement or (Placement.GPU if _has_gpu() else Placement.CPU)
+    mode = Mode(placement, wishes.precision or Precision.FP32)
+    if mode.placement is Placement.CPU and engine_of(spec, mode, wishes) is Engine.ONNX:
+        from indexer.embedding.runtimes.onnx_cpu import OnnxModel
+
+        runtime: Runtime = OnnxModel(
+            spec,
+            mode.precision,
+            cache_folder or _passing_folder(),
+            wishes.threads,
+            wishes.max_batch_tokens,
+        )
+    else:
+        runtime = _torch_runtime(spec, mode, wishes)
+    return LocalEmbedder(spec, tokenizer, runtime, dimension)
+
+
+def engine_of(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Engine:
+    """What runs this model on the CPU in this precision.
+
+    Raises:
+        PlacementError: nothing does, or not the engine that was wished for.
+    """
+    from indexer.embedding.onnx.encoder import reason_against
+
+    against = reason_against(spec)
+    if against is None and mode.precision not in (Precision.FP32, Precision.INT8):
+        against = f"it computes in fp32 and int8, not in {mode.precision}"
+    if against is not None and wishes.engine is Engine.ONNX:
+        raise PlacementError(
+            f"Engine onnx cannot run {spec.model} in mode {mode}: {against}. Use engine torch."
+        )
+    if mode.precision is Precision.INT8 and (against or wishes.engine is Engine.TORCH):
+        raise PlacementError(
+            f"Mode {mode} is for engine onnx alone, not for {spec.model}: "
+            f"{against or 'engine torch was asked for'}. Use precision fp32."
+        )
+    return Engine.TORCH if against else wishes.engine or Engine.ONNX
+
+
+def _torch_runtime(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Runtime:
     import torch
 
     from indexer.embedding.runtimes.whole import WholeModel
 
-    if wishes.threads is not None:
-        torch.set_num_threads(wishes.threads)
-    runtime = WholeModel(spec, target, precision, wishes.max_batch_tokens)
-    return LocalEmbedder(spec, tokenizer, runtime, dimension)
-
-
-def _device(placement: Placement | None, precision: Precision, device: str | None) -> str:
-    """The torch device of a mode this version runs."""
-    import torch
-
-    if placement in (Placement.OFFLOAD, Placement.REMOTE) or precision in (
+    if mode.placement not in (Placement.CPU, Placement.GPU) or mode.precision in (
         Precision.INT8,
         Precision.INT4,
     ):
         raise PlacementError(
-            f"Mode {placement or 'auto'}:{precision} is not available in this version. "
-            "Use placement cpu or gpu with precision fp32, or bf16 and fp16 on a GPU."
+            f"Mode {mode} is not available in this version. Use placement cpu with precision fp32 "
+            "or int8, or placement gpu with fp32, bf16 or fp16."
         )
-    has_gpu = torch.cuda.is_available()
-    if placement is None:
-        placement = Placement.GPU if has_gpu else Placement.CPU
-    if placement is Placement.GPU and not has_gpu:
-        raise PlacementError(
-            f"Placement gpu: torch {torch.__version__} sees no CUDA device. Use placement cpu, or "
-            "install the NVIDIA "
-            "driver and a CUDA build of torch (https://pytorch.org/get-started)."
-        )
-    if placement is Placement.CPU:
-        if precision is not Precision.FP32:
+    device = "cpu"
+    if mode.placement is Placement.GPU:
+        if not torch.cuda.is_available():
             raise PlacementError(
-                f"Mode {Mode(placement, precision)}: on the CPU the model runs in fp32 (half "
-                "precision is slower there). Use fp32."
+                f"Placement gpu: torch {torch.__version__} sees no CUDA device. Use placement cpu, "
+                "or install the NVIDIA driver and a CUDA build of torch "
+                "(https://pytorch.org/get-started)."
             )
-        return "cpu"
-    return device or "cuda"
+        device = wishes.device or "cuda"
+    if wishes.threads is not None:
+        torch.set_num_threads(wishes.threads)
+    return WholeModel(spec, device, mode.precision, wishes.max_batch_tokens)
+
+
+def _has_gpu() -> bool:
+    """Whether torch would find a CUDA device; torch itself is asked only where a driver is."""
+    from indexer.embedding.hardware.torch_build import read_torch_build
+
+    build = read_torch_build()
+    if build is None or build.cuda is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@cache
+def _passing_folder() -> Path:
+    """A folder that goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="semsearch-graphs-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

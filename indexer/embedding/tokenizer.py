@@ -77,6 +77,10 @@ class Tokenizer:
         bare = self._bare_ids(texts, self.prompt(kind, instruction))
         return [[*self._before, *ids[:room], *self._after] for ids in bare]
 
+    def beginning(self, prompt: str) -> list[int]:
+        """Token ids that texts with this prompt begin with; their last may differ."""
+        return [*self._before, *self._bare_ids([""], prompt)[0]]
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as an embedded document (prompt, special tokens), untruncated."""
         special = len(self._before) + len(self._after)

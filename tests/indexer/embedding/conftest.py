@@ -13,9 +13,12 @@ import make_tiny_qwen3
 from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.models import resolve
 from indexer.embedding.opening import open_embedder
+from indexer.embedding.runtimes.packed.opening import open_resident, open_streamed
 from indexer.embedding.spec import load_spec
-from indexer.embedding.wishes import Wishes
-from indexer.modes import Placement
+from indexer.embedding.wishes import Engine, Wishes
+from indexer.modes import Placement, Precision
+
+REFERENCE = Wishes(Placement.CPU, Precision.FP32, Engine.TORCH)
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +40,59 @@ def minilm_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tiny_folder: Path) -> LocalEmbedder:
-    return open_embedder(load_spec(tiny_folder), Wishes(Placement.CPU))
+    return open_embedder(load_spec(tiny_folder), REFERENCE)
 
 
 @pytest.fixture(scope="session")
 def minilm(minilm_folder: Path) -> LocalEmbedder:
-    return open_embedder(load_spec(minilm_folder, resolve("minilm")), Wishes(Placement.CPU))
+    return open_embedder(load_spec(minilm_folder, resolve("minilm")), REFERENCE)
+
+
+@pytest.fixture(scope="session")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cache folder of prepared graphs."""
+    return tmp_path_factory.mktemp("graphs")
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tiny: LocalEmbedder, graphs: Path) -> LocalEmbedder:
+    return _onnx(tiny, graphs, Precision.FP32)
+
+
+@pytest.fixture(scope="session")
+def minilm_onnx(minilm: LocalEmbedder, graphs: Path) -> LocalEmbedder:
+    return _onnx(minilm, graphs, Precision.FP32)
+
+
+@pytest.fixture(scope="session")
+def tiny_int8(tiny: LocalEmbedder, graphs: Path) -> LocalEmbedder:
+    return _onnx(tiny, graphs, Precision.INT8)
+
+
+@pytest.fixture(scope="session")
+def minilm_int8(minilm: LocalEmbedder, graphs: Path) -> LocalEmbedder:
+    return _onnx(minilm, graphs, Precision.INT8)
+
+
+def _onnx(reference: LocalEmbedder, graphs: Path, precision: Precision) -> LocalEmbedder:
+    wishes = Wishes(Placement.CPU, precision, Engine.ONNX)
+    found = open_embedder(reference.spec, wishes, cache_folder=graphs)
+    assert isinstance(found, LocalEmbedder)
+    return found
+
+
+@pytest.fixture(scope="session")
+def packed(tiny: LocalEmbedder) -> LocalEmbedder:
+    """The tiny model through the packed forward, layers in RAM."""
+    return LocalEmbedder(tiny.spec, tiny.tokenizer, open_resident(tiny.spec))
+
+
+@pytest.fixture(scope="session")
+def streamed(tiny: LocalEmbedder) -> LocalEmbedder:
+    """The same with one of four layers resident and three travelling."""
+    runtime = open_streamed(tiny.spec, "cpu", Precision.FP32, 1_200_000, max_batch_tokens=256)
+    assert "1 of 4 layers stay" in runtime.notes[0]
+    return LocalEmbedder(tiny.spec, tiny.tokenizer, runtime)
 
 
 @pytest.fixture(params=["tiny", "minilm"])

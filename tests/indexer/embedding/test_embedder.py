@@ -14,7 +14,7 @@ from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.opening import open_embedder
 from indexer.embedding.runtimes.base import Runtime, TokenBatch
 from indexer.embedding.tokenizer import Tokenizer
-from indexer.embedding.wishes import Wishes
+from indexer.embedding.wishes import Engine, Wishes
 from indexer.errors import ModelError, PlacementError, UsageError
 from indexer.modes import Placement, Precision
 from indexer.types import Kind, Vectors
@@ -178,20 +178,22 @@ def test_gpu_without_cuda_says_what_to_do(tiny: LocalEmbedder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("placement", "precision", "text"),
+    ("wishes", "text"),
     [
-        (Placement.CPU, Precision.BF16, "Mode cpu:bf16: on the CPU the model runs in fp32"),
-        (Placement.CPU, Precision.INT8, "Mode cpu:int8 is not available"),
-        (Placement.OFFLOAD, Precision.FP32, "Mode offload:fp32 is not available"),
-        (Placement.REMOTE, Precision.FP32, "Mode remote:fp32 is not available"),
-        (None, Precision.INT4, "Mode auto:int4 is not available"),
+        (
+            Wishes(Placement.CPU, Precision.BF16, Engine.ONNX),
+            "cpu:bf16: it computes in fp32 and int8, not in bf16. Use engine torch",
+        ),
+        (
+            Wishes(Placement.CPU, Precision.INT8, Engine.TORCH),
+            "cpu:int8 is for engine onnx alone.*engine torch was asked for",
+        ),
+        (Wishes(Placement.CPU, Precision.INT4), "Mode cpu:int4 is not available"),
     ],
 )
-def test_mode_that_cannot_run_is_refused(
-    tiny: LocalEmbedder, placement: Placement | None, precision: Precision, text: str
-) -> None:
+def test_mode_that_cannot_run_is_refused(tiny: LocalEmbedder, wishes: Wishes, text: str) -> None:
     with pytest.raises(PlacementError, match=text):
-        open_embedder(tiny.spec, Wishes(placement, precision))
+        open_embedder(tiny.spec, wishes)
 
 
 def test_wrong_dimension_is_refused_before_anything_is_loaded(tiny: LocalEmbedder) -> None:
