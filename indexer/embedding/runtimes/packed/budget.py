@@ -75,7 +75,7 @@ def plan_stream(
         hidden = tokens_to_hide(layers - resident, layers, rates)
         if tokens >= min(max(least, hidden), most):
             return StreamPlan(resident, buffers, tokens)
-    smallest = StreamPlan(0, min(BUFFERS, layers), 0)
+    smallest = StreamPlan(0, BUFFERS, 0) if layers > BUFFERS else StreamPlan(layers, 0, 0)
     tokens = min(most, (vram_bytes - smallest.vram_bytes(sizes)) // sizes.token)
     if tokens < least or layers <= BUFFERS:
         needed = smallest.vram_bytes(sizes) + least * sizes.token

@@ -1,0 +1,13 @@
+"""The tiny Qwen3 as a checkpoint for the packed forward."""
+
+from pathlib import Path
+
+import pytest
+
+from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
+from indexer.embedding.runtimes.packed.config import read_config
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tiny_folder: Path) -> Checkpoint:
+    return Checkpoint(tiny_folder, read_config(tiny_folder))
