@@ -11,8 +11,6 @@ beats the default:
 
 import os
 import re
-import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,6 +18,7 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -27,31 +26,18 @@ from pydantic import (
     ValidationError,
 )
 
+from app.setting_sources import (
+    config_file,
+    explain,
+    folder_defaults,
+    from_environment,
+    read_config,
+)
+from indexer.embedding.wishes import Engine
 from indexer.errors import UsageError
 from indexer.modes import Placement, Precision
 
-PREFIX = "SEMSEARCH_"
 COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-# Read under the names the Hugging Face tools use, so that one mirror setting serves all.
-FOREIGN_NAMES = {
-    "hf_endpoint": "HF_ENDPOINT",
-    "hf_token": "HF_TOKEN",
-    "hf_offline": "HF_HUB_OFFLINE",
-}
-# Ours, but not settings of the program: where the config file lies, where the tests' data lie.
-NOT_SETTINGS = {"SEMSEARCH_CONFIG", "SEMSEARCH_TEST_DATA"}
-
-
-def _base_folder(variable: str, fallback: str, environment: Mapping[str, str]) -> Path:
-    """An XDG base folder, or the platform's own place for such files."""
-    if value := environment.get(variable):
-        return Path(value)
-    if sys.platform == "win32":
-        return Path(environment.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local")))
-    if sys.platform == "darwin":
-        folder = "Caches" if variable == "XDG_CACHE_HOME" else "Application Support"
-        return Path.home() / "Library" / folder
-    return Path.home() / fallback
 
 
 def _usable_folder(path: Path) -> Path:
@@ -64,7 +50,21 @@ def _usable_folder(path: Path) -> Path:
         raise ValueError(str(error)) from None
 
 
+def _listed(value: object) -> object:
+    """A list, which the environment writes with commas."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _without_secrets(urls: tuple[str, ...]) -> tuple[str, ...]:
+    if any("@" in url for url in urls):
+        raise ValueError("an address holds no user name or key; give the key as endpoint_key")
+    return urls
+
+
 Folder = Annotated[Path, AfterValidator(_usable_folder)]
+Urls = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_without_secrets)]
 
 
 class Settings(BaseModel):
@@ -89,11 +89,25 @@ class Settings(BaseModel):
     ] = "qwen3-0.6b"
     placement: Annotated[
         Placement | None,
-        Field(description="Where the model runs; unset: gpu if there is one, else cpu"),
+        Field(description="Where the model runs; unset: the best by `semsearch plan`"),
     ] = None
     precision: Annotated[
         Precision | None,
         Field(description="Number format of the weights; unset: the placement's best"),
+    ] = None
+    engine: Annotated[
+        Engine | None, Field(description="What runs the model on a CPU; unset: the fastest")
+    ] = None
+    max_vram_mib: Annotated[
+        int | None,
+        Field(ge=1, le=1 << 24, description="GPU memory the model may take; unset: what is free"),
+    ] = None
+    max_ram_mib: Annotated[
+        int | None,
+        Field(ge=1, le=1 << 24, description="Memory a mode may take to be chosen; unset: free"),
+    ] = None
+    visible_gpus: Annotated[
+        str | None, Field(description="GPUs that may be used, as CUDA reads it; unset: all")
     ] = None
     dimension: Annotated[
         int | None, Field(ge=8, description="Shorter vectors for new collections (MRL models only)")
@@ -105,6 +119,23 @@ class Settings(BaseModel):
         int | None,
         Field(ge=64, le=1 << 24, description="Tokens per forward pass; unset: the placement's own"),
     ] = None
+    endpoints: Annotated[
+        Urls,
+        Field(description="Servers that embed: base URLs; with several, they share the load"),
+    ] = ()
+    endpoint_model: Annotated[
+        str | None,
+        Field(min_length=1, description="The servers' name for the model; unset: its hub id"),
+    ] = None
+    endpoint_key: Annotated[
+        SecretStr | None, Field(description="Bearer token that all these servers are sent")
+    ] = None
+    endpoint_timeout_s: Annotated[
+        float, Field(gt=0, le=3600, description="Longest time one request to a server may take")
+    ] = 60.0
+    endpoint_concurrency: Annotated[
+        int, Field(ge=1, le=256, description="Requests under way at each server")
+    ] = 4
     chunk_tokens: Annotated[
         int,
         Field(
@@ -159,11 +190,11 @@ class Settings(BaseModel):
             UsageError: an unknown name or a value that does not fit, with its origin.
         """
         environment = os.environ if environment is None else environment
-        file = _config_file(environment)
+        file = config_file(environment)
         layers = [
-            ("default", _folder_defaults(environment)),
-            (str(file), _read_config(file, required=bool(environment.get("SEMSEARCH_CONFIG")))),
-            ("environment", _from_environment(environment)),
+            ("default", folder_defaults(environment)),
+            (str(file), read_config(file, required=bool(environment.get("SEMSEARCH_CONFIG")))),
+            ("environment", from_environment(environment)),
             ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
         ]
         values: dict[str, Any] = {}
@@ -179,8 +210,9 @@ class Settings(BaseModel):
         try:
             settings = cls(**values)
         except ValidationError as error:
-            raise UsageError(_explain(error, origins)) from None
+            raise UsageError(explain(error, origins)) from None
         settings._origins.update(origins)
+        settings._check_endpoints()
         return settings
 
     def origin(self, name: str) -> str:
@@ -190,7 +222,29 @@ class Settings(BaseModel):
     def shown(self, name: str) -> str | int | float | bool | None:
         """The value as a JSON scalar; a secret is masked."""
         value = getattr(self, name)
+        if isinstance(value, tuple):
+            return ", ".join(value) or None
         return value if isinstance(value, str | int | float | None) else str(value)
+
+    @property
+    def runs_remote(self) -> bool:
+        """Whether the model runs on the endpoints: asked for, or implied by naming one.
+
+        Naming one on the command line beats a placement from a lower layer.
+        """
+        if self.placement in (None, Placement.REMOTE):
+            return bool(self.endpoints) or self.placement is Placement.REMOTE
+        return self.origin("endpoints") == "flag" and self.origin("placement") != "flag"
+
+    def _check_endpoints(self) -> None:
+        placement = self.placement
+        if placement is None or placement is Placement.REMOTE or self.runs_remote:
+            return
+        if self.origin("endpoints") == "flag":
+            raise UsageError(
+                f"--endpoint goes with placement remote, not with --placement {placement}. Leave "
+                "one of them out."
+            )
 
     @property
     def collections_folder(self) -> Path:
@@ -205,52 +259,3 @@ class Settings(BaseModel):
                 f"{name!r} is no collection name. Use letters, digits, '.', '_', '-', at most 100."
             )
         return self.collections_folder / name
-
-
-def _config_file(environment: Mapping[str, str]) -> Path:
-    if given := environment.get("SEMSEARCH_CONFIG"):
-        return Path(given)
-    return _base_folder("XDG_CONFIG_HOME", ".config", environment) / "semsearch" / "config.toml"
-
-
-def _folder_defaults(environment: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "home": _base_folder("XDG_DATA_HOME", ".local/share", environment) / "semsearch",
-        "models_folder": _base_folder("XDG_CACHE_HOME", ".cache", environment)
-        / "semsearch"
-        / "models",
-    }
-
-
-def _read_config(file: Path, *, required: bool) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if required:
-            raise UsageError(
-                f"{file}: named by SEMSEARCH_CONFIG, but there is no such file."
-            ) from None
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read as TOML: {error}") from None
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        name: environment[foreign]
-        for name, foreign in FOREIGN_NAMES.items()
-        if environment.get(foreign)
-    }
-    for variable, value in environment.items():
-        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
-            values[variable.removeprefix(PREFIX).lower()] = value
-    return values
-
-
-def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        name = str(problem["loc"][0]) if problem["loc"] else "settings"
-        shown = "(hidden)" if name.endswith("_token") else repr(problem.get("input"))
-        lines.append(f"{name} = {shown} (from {origins.get(name, 'default')}): {problem['msg']}")
-    return "; ".join(lines)

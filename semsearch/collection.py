@@ -14,6 +14,7 @@ from app.settings import Settings
 from indexer.errors import UsageError
 from indexer.pipeline.run import index
 from indexer.storage.commit import Writer
+from indexer.storage.upgrade import upgrade
 from semsearch.hits import Hits
 
 
@@ -49,6 +50,7 @@ class Collection:
             SemsearchError: see `semsearch.errors`.
         """
         folder = self._settings.collection_folder()
+        upgrade(folder)
         wanted = targets([Path(path) for path in paths], folder)
         name, spec, contract = choose_model(self._settings, self._models, folder, reembed=reembed)
         # No worker processes: they would run an unguarded calling script a second time.

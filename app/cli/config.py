@@ -10,7 +10,7 @@ from app.cli.context import Context, JsonOption
 def config(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show every setting, its value and where it came from."""
     from app.cli.output import print_json, print_line, table
-    from app.settings import FOREIGN_NAMES, PREFIX
+    from app.setting_sources import FOREIGN_NAMES, PREFIX
 
     start: Context = context.obj
     settings = start.settings()

@@ -13,6 +13,14 @@ CollectionOption = Annotated[
     str | None,
     typer.Option("--collection", "-c", help="Collection to use.", show_default="default"),
 ]
+EndpointOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--endpoint",
+        help="Server that embeds, for example http://gpu:30000/v1; may repeat.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
@@ -23,7 +31,8 @@ class Context:
     home: Path | None = None
 
     def settings(self, **flags: Any) -> "Settings":
-        """Settings with these flags on top; None means the flag was not given."""
+        """Settings with these flags on top; None and [] mean the flag was not given."""
         from app.settings import Settings
 
-        return Settings.load(flags={"home": self.home, **flags})
+        given = {name: value for name, value in flags.items() if value != []}
+        return Settings.load(flags={"home": self.home, **given})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from app.cli.context import Context
+from app.cli.context import Context, EndpointOption
 
 if TYPE_CHECKING:
     from app.cli.embed_input import Format
@@ -31,8 +31,9 @@ def embed(
         str | None, typer.Option(help="Short name, hub id or folder.", show_default="qwen3-0.6b")
     ] = None,
     placement: Annotated[
-        str | None, typer.Option(help="Where the model runs.", show_default="auto")
+        str | None, typer.Option(help="gpu, cpu or remote.", show_default="auto")
     ] = None,
+    endpoint: EndpointOption = None,
     precision: Annotated[
         str | None,
         typer.Option(help="Number format of the weights.", show_default="the placement's best"),
@@ -75,7 +76,11 @@ def embed(
 
     start: Context = context.obj
     settings = start.settings(
-        model=model, placement=placement, precision=precision, dimension=dimension
+        model=model,
+        placement=placement,
+        endpoints=endpoint,
+        precision=precision,
+        dimension=dimension,
     )
     wanted = _kind(kind, instruction)
     found = format_of(source, form)

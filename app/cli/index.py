@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.context import CollectionOption, Context, JsonOption
+from app.cli.context import CollectionOption, Context, EndpointOption, JsonOption
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -35,8 +35,9 @@ def index(
         list[str] | None, typer.Option(help="No files that match this glob; may repeat.")
     ] = None,
     placement: Annotated[
-        str | None, typer.Option(help="Where the model runs: gpu or cpu.", show_default="auto")
+        str | None, typer.Option(help="gpu, cpu or remote.", show_default="auto")
     ] = None,
+    endpoint: EndpointOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only predict: files, tokens, time, RAM and disk.")
     ] = False,
@@ -48,7 +49,11 @@ def index(
     """Index files and folders, or bring a collection up to date."""
     start: Context = context.obj
     settings = start.settings(
-        collection=collection, model=model, dimension=dimension, placement=placement
+        collection=collection,
+        model=model,
+        dimension=dimension,
+        placement=placement,
+        endpoints=endpoint,
     )
     globs = (include or [], exclude or [])
     _run(settings, paths or [], globs, dry_run=dry_run, reembed=reembed, as_json=as_json)

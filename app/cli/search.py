@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.context import Context, JsonOption
+from app.cli.context import Context, EndpointOption, JsonOption
 
 if TYPE_CHECKING:
     from app.search.answer import Answer, Hit
@@ -31,8 +31,9 @@ def search(
         typer.Option("--instruct", help="The task, for models that take instructions."),
     ] = None,
     placement: Annotated[
-        str | None, typer.Option(help="Where the model runs: gpu or cpu.", show_default="auto")
+        str | None, typer.Option(help="gpu, cpu or remote.", show_default="auto")
     ] = None,
+    endpoint: EndpointOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Search a collection; exit code 1 when nothing was found."""
@@ -45,7 +46,7 @@ def search(
     from indexer.errors import UsageError
 
     start: Context = context.obj
-    settings = start.settings(k=k, placement=placement)
+    settings = start.settings(k=k, placement=placement, endpoints=endpoint)
     if mode not in set(Mode):
         raise UsageError(f"--mode {mode}: there are {', '.join(Mode)}.")
     opened = Collections(settings)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.context import Context
+from app.cli.context import Context, EndpointOption
 
 
 def serve(
@@ -20,8 +20,9 @@ def serve(
         typer.Option("--collection", "-c", help="Collection used when a request names none."),
     ] = None,
     placement: Annotated[
-        str | None, typer.Option(help="Where the model runs: gpu or cpu.", show_default="auto")
+        str | None, typer.Option(help="gpu, cpu or remote.", show_default="auto")
     ] = None,
+    endpoint: EndpointOption = None,
 ) -> None:
     """Serve the collections over HTTP; new commits are seen without a restart."""
     import uvicorn
@@ -30,7 +31,9 @@ def serve(
     from app.cli.output import say
 
     start: Context = context.obj
-    settings = start.settings(host=host, port=port, collection=collection, placement=placement)
+    settings = start.settings(
+        host=host, port=port, collection=collection, placement=placement, endpoints=endpoint
+    )
     app = create_app(settings)
     say(f"Serving {settings.collections_folder} on http://{settings.host}:{settings.port}")
     say(f"Try http://{settings.host}:{settings.port}/docs. Ctrl-C ends it.")

@@ -14,8 +14,9 @@ from indexer.embedding.embedder import Embedder
 from indexer.embedding.opening import open_embedder
 from indexer.embedding.proof.prove import Say, prove
 from indexer.embedding.spec import ModelSpec, load_spec
-from indexer.embedding.wishes import Wishes
+from indexer.embedding.wishes import Endpoint, Wishes
 from indexer.errors import ContractError, ModelError
+from indexer.modes import Placement
 from indexer.types import Contract
 
 OnDownload = Callable[[str, int, int], None]  # file, bytes so far, bytes in all
@@ -69,6 +70,7 @@ class Models:
             offline=settings.hf_offline,
             on_progress=self._on_download,
             cache_folder=settings.home / "hashes",
+            weights=not settings.runs_remote,
         )
         return load_spec(folder, ref, settings.home / "hashes")
 
@@ -149,11 +151,22 @@ class Models:
     @property
     def _wishes(self) -> Wishes:
         settings = self._settings
+        key = settings.endpoint_key.get_secret_value() if settings.endpoint_key else None
         return Wishes(
-            placement=settings.placement,
+            placement=Placement.REMOTE if settings.runs_remote else settings.placement,
             precision=settings.precision,
             threads=settings.threads,
             max_batch_tokens=settings.batch_tokens,
+            endpoints=tuple(
+                Endpoint(
+                    url,
+                    model=settings.endpoint_model,
+                    key=key,
+                    timeout_s=settings.endpoint_timeout_s,
+                    concurrency=settings.endpoint_concurrency,
+                )
+                for url in settings.endpoints
+            ),
         )
 
     @property

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from indexer.embedding import model_folder
 from indexer.embedding.file_hashes import sha256_of
 from indexer.embedding.models import ModelRef, resolve
-from indexer.embedding.record import Record, check_files, read_record, write_record
+from indexer.embedding.record import RECORD_NAME, Record, check_files, read_record, write_record
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def fetch(
     on_progress: OnProgress | None = None,
     cache_folder: Path | None = None,
     retry_wait_s: float = 1.0,
+    weights: bool = True,
 ) -> Path:
     """A verified local folder of the model; downloads it when it is not on this machine.
 
@@ -62,11 +63,16 @@ def fetch(
         on_progress: called as bytes arrive.
         cache_folder: where file hashes are remembered; None for the models folder.
         retry_wait_s: wait after the first failed try; doubles with each.
+        weights: False for a model that runs remotely: only configuration and tokenizer are
+            fetched, and the weights' hashes, published or from the hub's listing, are recorded.
+            They go to a folder of their own, so that a model with its weights is always whole.
 
     Raises:
         ModelError: out of reach, unknown, refused, or not what its hashes say.
     """
     folder = local_folder(ref, models_folder)
+    if not weights and ref.folder is None and not folder.is_dir():
+        folder = folder.with_name(f"{folder.name}.config")
     try:
         if ref.folder is None and not folder.is_dir():
             if offline:
@@ -74,7 +80,7 @@ def fetch(
             from indexer.embedding.hub_client import HubClient
 
             with HubClient(endpoint, token, retry_wait_s) as client:
-                _fetch_remote(ref, client, folder, on_progress)
+                _fetch_remote(ref, client, folder, on_progress, weights)
         _verify(ref, folder, cache_folder or models_folder)
     except OSError as error:
         raise ModelError(
@@ -85,7 +91,11 @@ def fetch(
 
 
 def _fetch_remote(
-    ref: ModelRef, client: "HubClient", folder: Path, on_progress: OnProgress | None
+    ref: ModelRef,
+    client: "HubClient",
+    folder: Path,
+    on_progress: OnProgress | None,
+    weights: bool,
 ) -> None:
     """Download into `folder`; processes that want the same model wait for the first."""
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # a lazy export
@@ -99,15 +109,23 @@ def _fetch_remote(
         if folder.is_dir():
             return  # another process fetched it while this one waited
         try:
-            _download(ref, client, folder, on_progress).replace(folder)
+            _download(ref, client, folder, on_progress, weights).replace(folder)
         except UnreachableError as error:
             raise _out_of_reach(ref, folder, client.endpoint, str(error)) from error
 
 
 def _verify(ref: ModelRef, folder: Path, cache_folder: Path) -> None:
     """Published hashes first, then the record; a folder copied in without a record gets one now."""
-    check_files(folder, ref.sha256, cache_folder)
     record = read_record(folder)
+    absent = record.absent if record is not None else {}
+    for name in ref.sha256.keys() & absent.keys():
+        if absent[name] != ref.sha256[name]:
+            raise ModelError(
+                f"{folder / RECORD_NAME}: gives sha256 {absent[name]} for {name}, published is "
+                f"{ref.sha256[name]}. Delete the folder {folder} and fetch the model again."
+            )
+    published = {name: ref.sha256[name] for name in ref.sha256 if name not in absent}
+    check_files(folder, published, cache_folder)
     if record is not None:
         check_files(folder, record.sha256, cache_folder)
         return
@@ -120,7 +138,11 @@ def _verify(ref: ModelRef, folder: Path, cache_folder: Path) -> None:
 
 
 def _download(
-    ref: ModelRef, client: "HubClient", folder: Path, on_progress: OnProgress | None
+    ref: ModelRef,
+    client: "HubClient",
+    folder: Path,
+    on_progress: OnProgress | None,
+    weights: bool,
 ) -> Path:
     """All files, checked, in the folder returned. Configuration comes first: it may refuse."""
     remote = client.model(ref.model, ref.revision)
@@ -131,18 +153,39 @@ def _download(
             f"pinned is {ref.revision}. Try another mirror."
         )
     files = _wanted(ref, remote)
+    absent: dict[str, str] = {}
+    if not weights:
+        absent = {f.path: _listed_hash(ref, client, f) for f in files if _is_weights(f)}
+        files = [file for file in files if not _is_weights(file)]
     # Named by revision: parts of another one are never mixed in.
     staging = folder.with_name(f"{folder.name}.{remote.revision[:12]}.partial")
     staging.mkdir(parents=True, exist_ok=True)
     _check_space(ref, files, staging)
     meter = _Meter(sum(file.size_bytes or 0 for file in files), on_progress)
     sha256: dict[str, str] = {}
-    for file in sorted(files, key=lambda file: file.path.endswith(".safetensors")):
-        if file.path.endswith(".safetensors"):
+    for file in sorted(files, key=_is_weights):
+        if _is_weights(file):
             model_folder.read_pooling(model_folder.read_modules(staging))
         sha256[file.path] = _fetch_file(ref, client, remote.revision, file, staging, meter)
-    write_record(staging, Record(ref.model, remote.revision, sha256))
+    write_record(staging, Record(ref.model, remote.revision, sha256, absent))
     return staging
+
+
+def _is_weights(file: "RemoteFile") -> bool:
+    return file.path.endswith(".safetensors")
+
+
+def _listed_hash(ref: ModelRef, client: "HubClient", file: "RemoteFile") -> str:
+    """The sha256 of a file that is not fetched: the published one, or the hub's own."""
+    published, listed = ref.sha256.get(file.path), file.sha256
+    found = published or listed
+    if found is None or (listed is not None and listed != found):
+        raise ModelError(
+            f"{ref.model}: {client.endpoint} lists sha256 {listed or 'of no kind'} for "
+            f"{file.path}, published is {published or 'none'}. The contract needs the weights' hash although "
+            "they run elsewhere: try another mirror, or run once without --placement remote."
+        )
+    return found
 
 
 class _Meter:

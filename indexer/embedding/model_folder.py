@@ -221,7 +221,12 @@ def weight_files(transformer: Path) -> list[Path]:
     if not index.is_file():
         others = sorted(p.name for p in transformer.glob("*.bin"))
         found = f" ({', '.join(others)} are pickles, which are never loaded)" if others else ""
-        raise ModelError(f"{single}: missing{found}. Use a folder with safetensors weights.")
+        raise ModelError(
+            f"{single}: missing{found}. Use a folder with safetensors weights. Where only a remote "
+            "endpoint holds them, the contract still needs to know which they are: put a file "
+            'semsearch-model.json beside modules.json with {"model": NAME, "revision": null, '
+            '"sha256": {}, "absent": {"model.safetensors": SHA256 OF THAT FILE}}.'
+        )
     shards = read_json(index).get("weight_map")
     if not isinstance(shards, dict) or not shards:
         raise ModelError(f"{index}: lists no weights. Fetch the model again.")

@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from indexer.embedding.file_hashes import sha256_of
 from indexer.embedding.model_folder import read_json
 from indexer.errors import ModelError
 
 RECORD_NAME = "semsearch-model.json"
+_SHA256 = re.compile("[0-9a-f]{64}")  # an absent file's enters the contract unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Record:
     model: str
     revision: str | None
     sha256: Mapping[str, str]  # {path in the folder: hex}
+    absent: Mapping[str, str] = field(default_factory=dict)  # of weights that only a server holds
 
 
 def read_record(folder: Path) -> Record | None:
@@ -32,21 +36,35 @@ def read_record(folder: Path) -> Record | None:
     if not path.is_file():
         return None
     values = read_json(path)
-    model, revision, files = values.get("model"), values.get("revision"), values.get("sha256")
+    model, revision = values.get("model"), values.get("revision")
+    files, absent = values.get("sha256"), values.get("absent", {})
     if (
         not isinstance(model, str)
         or not isinstance(revision, str | None)
-        or not isinstance(files, dict)
-        or not all(isinstance(digest, str) for digest in files.values())
-        or not all(_stays_inside(name) for name in files)
+        or not _are_hashes(files)
+        or not _are_hashes(absent)
+        or not all(_SHA256.fullmatch(digest) for digest in absent.values())
     ):
         raise ModelError(f"{path}: damaged. Delete the folder {folder} and fetch the model again.")
-    return Record(model, revision, files)
+    return Record(model, revision, files, absent)
+
+
+def _are_hashes(values: Any) -> TypeGuard[dict[str, str]]:
+    """{path in the folder: text}."""
+    return isinstance(values, dict) and all(
+        isinstance(digest, str) and _stays_inside(name) for name, digest in values.items()
+    )
 
 
 def write_record(folder: Path, record: Record) -> None:
     """Write the record, whole or not at all."""
-    values = {"model": record.model, "revision": record.revision, "sha256": dict(record.sha256)}
+    values: dict[str, Any] = {
+        "model": record.model,
+        "revision": record.revision,
+        "sha256": dict(record.sha256),
+    }
+    if record.absent:
+        values["absent"] = dict(record.absent)
     draft = folder / f"{RECORD_NAME}.{os.getpid()}.tmp"
     draft.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     draft.replace(folder / RECORD_NAME)

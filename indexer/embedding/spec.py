@@ -6,14 +6,16 @@ that look right and rank wrong (mean pooling on a last-token model: 0 % recall).
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.embedding import model_folder
+from indexer.embedding.absent import absent_hashes
 from indexer.embedding.file_hashes import sha256_of
 from indexer.embedding.limits import read_limits
 from indexer.embedding.models import ModelRef
-from indexer.embedding.record import read_record
+from indexer.embedding.record import Record, read_record
 from indexer.errors import UsageError
 from indexer.types import Contract, Pooling
 
@@ -38,7 +40,7 @@ class ModelSpec:
     eos_token_id: int | None  # must end every text; None: the tokenizer's own rule
     lower_case: bool  # sentence_bert_config.json asks for lower-cased input
     weights_sha256: str  # sha256 over the sorted hex sha256s of the weight files
-    weights_bytes: int
+    weights_bytes: int  # 0: only a remote machine holds them
 
     def check_dimension(self, dimension: int | None) -> int:
         """The dimension to use; None means the model's own.
@@ -105,8 +107,14 @@ def load_spec(
     pooling, width = model_folder.read_pooling(modules)
     prompts = model_folder.read_prompts(modules)
     limits = read_limits(transformer, config, architecture)
-    weights = model_folder.weight_files(transformer)
-    model, revision = _identity(folder, ref)
+    record = read_record(folder)
+    if record is not None and record.absent:
+        weights: list[Path] = []
+        digest = _combined(absent_hashes(record.absent, folder, transformer))
+    else:
+        weights = model_folder.weight_files(transformer)
+        digest = weights_hash(weights, cache_folder)
+    model, revision = _identity(folder, ref, record)
     is_qwen3 = architecture == "qwen3" and pooling is Pooling.LAST_TOKEN
     return ModelSpec(
         model=model,
@@ -121,20 +129,22 @@ def load_spec(
         document_prompt=prompts.document,
         eos_token_id=QWEN3_EOS if is_qwen3 else None,
         lower_case=limits.lower_case,
-        weights_sha256=weights_hash(weights, cache_folder),
+        weights_sha256=digest,
         weights_bytes=sum(path.stat().st_size for path in weights),
     )
 
 
 def weights_hash(files: list[Path], cache_folder: Path | None) -> str:
     """Hex sha256 over the sorted sha256s of the files, so their names do not matter."""
-    hashes = sorted(sha256_of(path, cache_folder) for path in files)
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    return _combined(sha256_of(path, cache_folder) for path in files)
 
 
-def _identity(folder: Path, ref: ModelRef | None) -> tuple[str, str | None]:
+def _combined(hashes: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
+
+
+def _identity(folder: Path, ref: ModelRef | None, record: Record | None) -> tuple[str, str | None]:
     """(model, revision) for the contract. The record of what was fetched beats the request."""
-    record = read_record(folder)
     if record is not None:
         return record.model, record.revision
     if ref is not None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.settings import FOREIGN_NAMES, PREFIX, Settings
+from app.setting_sources import FOREIGN_NAMES, PREFIX
+from app.settings import Settings
 from indexer.errors import UsageError
 from indexer.modes import Placement, Precision
 
@@ -42,9 +43,18 @@ def test_every_setting_can_be_given_in_the_environment(config: Path) -> None:
         "model": "minilm",
         "placement": "gpu",
         "precision": "bf16",
+        "engine": "torch",
+        "max_vram_mib": "400",
+        "max_ram_mib": "4000",
+        "visible_gpus": "1,0",
         "dimension": "256",
         "threads": "4",
         "batch_tokens": "1024",
+        "endpoints": "http://a:1/v1,http://b:2/v1",
+        "endpoint_model": "served",
+        "endpoint_key": "secret",
+        "endpoint_timeout_s": "5",
+        "endpoint_concurrency": "2",
         "chunk_tokens": "128",
         "max_file_mib": "1",
         "read_memory_mib": "256",
@@ -71,6 +81,11 @@ def test_hub_settings_have_our_name_too_and_it_wins(config: Path) -> None:
     environment = {"HF_ENDPOINT": "https://a.example", "SEMSEARCH_HF_ENDPOINT": "https://b.example"}
     assert load(config, **environment).hf_endpoint == "https://b.example"
     assert load(config, HF_ENDPOINT="").hf_endpoint is None
+
+
+def test_empty_list_of_visible_gpus_hides_all(config: Path) -> None:
+    assert load(config, CUDA_VISIBLE_DEVICES="").visible_gpus == ""
+    assert load(config).visible_gpus is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from indexer.embedding.remote.faults import (
     MomentFault,
     RequestFault,
 )
-from indexer.embedding.remote.retry import Backoff, Patience
+from indexer.embedding.remote.retry import FOR_DOCUMENTS, Backoff, Patience
 from indexer.errors import ModelError, PlacementError, SemsearchError
 from indexer.types import Vectors
 
@@ -63,6 +63,11 @@ class Balancer:
         self._lanes = [_Lane(c, n, n) for c, n in zip(clients, concurrency, strict=True)]
         self._backoff = backoff or Backoff()
         self._changed = threading.Condition()
+
+    @property
+    def urls(self) -> list[str]:
+        """Where texts are posted, in the order of the settings."""
+        return [lane.client.url for lane in self._lanes]
 
     @property
     def capacity(self) -> int:
@@ -198,8 +203,9 @@ class Balancer:
             lane.free_at = max(lane.free_at, time.monotonic() + wait_s)
             lane.in_flight -= taken
             self._changed.notify_all()
-        alone = len(self._lanes) == 1
-        if first and wait_s >= _WORTH_TELLING_S and (moment is not None or not alone):
+        # What nobody waits for is an error's text in a moment, unless others take over.
+        told = len(self._lanes) > 1 or (moment and wait_s <= FOR_DOCUMENTS.total_s)
+        if first and wait_s >= _WORTH_TELLING_S and told:
             logger.warning("%s: %s. Next try in %.0f s.", lane.client.url, fault, wait_s)
 
     def _all_gone(self, own: Mapping[str, Fault] | None = None) -> SemsearchError:

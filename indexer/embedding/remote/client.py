@@ -8,6 +8,7 @@ import ipaddress
 import json
 import ssl
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -63,6 +64,8 @@ class EndpointClient:
             follow_redirects=False,
             trust_env=not _is_here(self._address.host),
         )
+        # A model stays loaded as long as the process; its connections are closed all the same.
+        self._close = weakref.finalize(self, self._http.close)
 
     @property
     def url(self) -> str:
@@ -165,7 +168,7 @@ class EndpointClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._close()
 
 
 def _is_here(host: str) -> bool:

@@ -65,6 +65,11 @@ class RemoteEmbedder(Embedder):
         """
         return self._mode
 
+    @property
+    def engine(self) -> str:
+        """See `Embedder.engine`: where the endpoints are."""
+        return ", ".join(self._balancer.urls)
+
     def check(self) -> None:
         """Ask every endpoint for one vector, so that a wrong setting shows before any work.
 

@@ -49,6 +49,22 @@ def test_index_without_paths_and_collection_says_what_to_do(cli: Cli) -> None:
     assert "semsearch index ./docs" in ran.err
 
 
+def test_index_upgrades_a_collection_of_an_older_semsearch(cli: Cli, docs: Path, home: Path) -> None:
+    assert cli("index", str(docs), "--model", "minilm").code == 0
+    catalog = sqlite3.connect(home / "collections" / "default" / "catalog.sqlite3")
+    catalog.executescript(
+        "DROP TABLE embedding_runs; ALTER TABLE staged_vectors DROP COLUMN mode; "
+        "UPDATE alembic_version SET version_num = '0001'"
+    )
+    catalog.close()
+    ran = cli("status")
+    assert ran.code == 65
+    assert "Run `semsearch index` once" in ran.err
+    assert cli("index").code == 0
+    ran = cli("status", "--json")
+    assert json.loads(ran.out)["modes"] == {"unknown": json.loads(ran.out)["vectors"]}
+
+
 def test_index_missing_folder_exits_2_and_names_it(cli: Cli, tmp_path: Path) -> None:
     ran = cli("index", str(tmp_path / "nowhere"), "--model", "minilm")
     assert ran.code == 2

@@ -1,11 +1,9 @@
 """Fetching a model from a hub that cuts, lies, refuses or is not there."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,24 +11,10 @@ from typing import Any
 
 import pytest
 
+from fake_hub import FakeHub, serve
 from indexer.embedding.hub import fetch
 from indexer.embedding.models import ModelRef
 from indexer.errors import ModelError
-
-
-def _fake_hub() -> Any:
-    name = "tests_fake_hub"
-    if name not in sys.modules:
-        found = importlib.util.spec_from_file_location(
-            name, Path(__file__).with_name("fake_hub.py")
-        )
-        assert found is not None
-        assert found.loader is not None
-        module = importlib.util.module_from_spec(found)
-        sys.modules[name] = module
-        found.loader.exec_module(module)
-    return sys.modules[name]
-
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 WEIGHTS = bytes(range(256)) * 4096  # 1 MiB
@@ -53,8 +37,7 @@ REF = ModelRef("org/small", "org/small")
 
 @pytest.fixture
 def hub() -> Iterator[Any]:
-    fake = _fake_hub()
-    with fake.serve(fake.FakeHub(dict(FILES))) as served:
+    with serve(FakeHub(dict(FILES))) as served:
         yield served
 
 
@@ -187,8 +170,7 @@ def test_fetch_failing_hub_is_asked_five_times_and_the_ways_out_named(
 
 
 def test_fetch_nobody_listening_names_the_ways_out(tmp_path: Path) -> None:
-    fake = _fake_hub()
-    with fake.serve(fake.FakeHub({})) as gone:
+    with serve(FakeHub({})) as gone:
         pass
     with pytest.raises(ModelError) as caught:
         pull(gone, tmp_path)
