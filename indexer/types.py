@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from indexer.modes import Mode
+
 Vectors = npt.NDArray[np.float32]  # shape (n, dim)
 Vector = npt.NDArray[np.float32]  # shape (dim,)
 Metadata = Mapping[str, Any]  # JSON values only
@@ -248,6 +250,7 @@ class Changes:
 
     files: tuple[FileChange, ...] = ()
     vectors: Mapping[bytes, Vector] = field(default_factory=dict)
+    mode: Mode | None = None  # in which the vectors were made; None: not known
     touched: tuple[FileStamp, ...] = ()  # same content, other size/mtime record
     moved: tuple[tuple[bytes, FileStamp], ...] = ()  # (old path, new stamp), same content
     removed: tuple[bytes, ...] = ()  # paths

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from indexer.embedding.embedder import Embedder, OnBatch
+from indexer.modes import Mode
 from indexer.storage.commit import Writer
 from indexer.types import Changes, Chunk, FileChange, FileStamp, Kind, Vector
 
@@ -59,11 +60,12 @@ class Group:
             del wanted[key]
         return wanted
 
-    def changes(self, vectors: dict[bytes, Vector]) -> Changes:
-        """This group as one transaction."""
+    def changes(self, vectors: dict[bytes, Vector], mode: Mode) -> Changes:
+        """This group as one transaction, with the new vectors and the mode that made them."""
         return Changes(
             files=tuple(self.files),
             vectors=vectors,
+            mode=mode,
             touched=tuple(self.touched),
             moved=tuple(self.moved),
         )
@@ -91,7 +93,7 @@ def embed_new(
     """
     if not texts:
         return Embedded({})
-    result = Embedded(writer.staged(texts))
+    result = Embedded(writer.staged(texts, embedder.mode))
     missing = {key: chunk for key, chunk in texts.items() if key not in result.vectors}
     parts = _parts(missing, 2 * token_budget(tokens_per_s))
     for number, part in enumerate(parts, start=1):
@@ -101,7 +103,7 @@ def embed_new(
         vectors = dict(zip(part, made, strict=True))
         result.vectors.update(vectors)
         if number < len(parts):
-            writer.stage(vectors)
+            writer.stage(vectors, embedder.mode)
     return result
 
 

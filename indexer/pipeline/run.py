@@ -153,7 +153,7 @@ class _Run:
         embedded = embed_new(
             texts, self._embedder, self._writer, self.report.tokens_per_s, self._on_batch
         )
-        changes = group.changes(embedded.vectors)
+        changes = group.changes(embedded.vectors, self._embedder.mode)
         if changes.files or changes.touched or changes.moved:
             self._writer.commit(changes)
         report = self.report

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from indexer.errors import StoreError
-from indexer.storage import catalog
+from indexer.modes import Mode
+from indexer.storage import catalog, provenance
 from indexer.storage.catalog import Head, among
 from indexer.storage.encoding import encode_ids, encode_vectors
 from indexer.storage.files import FileWriter
@@ -48,7 +49,9 @@ def apply_changes(connection: Connection, head: Head, changes: Changes) -> int:
     step = _Step(connection, head.generation + 1)
     step.remove(changes.removed)
     step.move(changes.moved)
-    writer = FileWriter(connection, step.generation, known | step.add_embeddings(encoded))
+    writer = FileWriter(
+        connection, step.generation, known | step.add_embeddings(encoded, changes.mode)
+    )
     dead_chunks, dead_embeddings = writer.put(changes.files)
     step.finish(dead_chunks, dead_embeddings)
     return step.generation
@@ -107,8 +110,8 @@ class _Step:
             .values(generation=self.generation)
         )
 
-    def add_embeddings(self, encoded: dict[bytes, bytes]) -> dict[bytes, int]:
-        """Store vectors; {key: new id}."""
+    def add_embeddings(self, encoded: dict[bytes, bytes], mode: Mode | None) -> dict[bytes, int]:
+        """Store vectors made in this mode; {key: new id}."""
         if not encoded:
             return {}
         first = catalog.next_id(self._connection, EmbeddingRow.__tablename__)
@@ -117,6 +120,7 @@ class _Step:
             insert(EmbeddingRow),
             [{"id": ids[key], "key": key, "vector": blob} for key, blob in encoded.items()],
         )
+        provenance.record(self._connection, first, mode)
         return ids
 
     def finish(self, dead_chunks: set[int], loose_embeddings: set[int]) -> None:

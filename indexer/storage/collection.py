@@ -1,7 +1,7 @@
 """A collection for reading: any number of threads and processes, also while a writer works."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sqlalchemy import Engine
 
 from indexer.errors import NotFoundError, StoreError
-from indexer.storage import catalog
+from indexer.storage import catalog, provenance
 from indexer.storage.catalog import Head
 from indexer.storage.commit import CATALOG
 from indexer.storage.documents import DocumentSummary, StoredDocument
@@ -38,6 +38,7 @@ class CollectionStatus:
     vectors: int
     generation: int
     contract: Contract
+    modes: Mapping[str, int]  # {mode: vectors it made}
     roots: tuple[bytes, ...]
     created: str  # ISO 8601, UTC
     catalog_bytes: int  # write-ahead log included
@@ -174,6 +175,7 @@ class Collection:
                 vectors=rows["embeddings"],
                 generation=now.head.generation,
                 contract=now.head.contract,
+                modes=provenance.counts(now.connection),
                 roots=catalog.roots(now.connection),
                 created=now.head.created,
                 catalog_bytes=sum(_size(self._folder / f"{CATALOG}{end}") for end in ("", "-wal")),

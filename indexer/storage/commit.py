@@ -12,7 +12,8 @@ from typing import Self
 from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
 
 from indexer.errors import ContractError, LockedError, StoreError
-from indexer.storage import catalog, lexical, staging, vectors
+from indexer.modes import Mode
+from indexer.storage import catalog, lexical, provenance, staging, vectors
 from indexer.storage.apply import apply_changes
 from indexer.storage.catalog import Head
 from indexer.storage.encoding import encode_contract
@@ -136,19 +137,24 @@ class Writer:
                 self._sync_lexical()
         return generation
 
-    def stage(self, vectors: Mapping[bytes, Vector]) -> None:
+    def stage(self, vectors: Mapping[bytes, Vector], mode: Mode | None = None) -> None:
         """Keep vectors of a document that is not complete yet; no reader sees them.
+
+        `mode` is the one they were made in.
 
         Raises:
             StoreError: a vector of wrong shape, not finite, or not unit length.
         """
         with store_errors(self._folder), self._engine.begin() as connection:
-            staging.stage(connection, vectors, self._contract.dimension)
+            staging.stage(connection, vectors, self._contract.dimension, mode)
 
-    def staged(self, keys: Iterable[bytes]) -> dict[bytes, Vector]:
-        """{key: vector} of those keys that an earlier `stage` left, also of an interrupted run."""
+    def staged(self, keys: Iterable[bytes], mode: Mode | None = None) -> dict[bytes, Vector]:
+        """{key: vector} of those keys that an earlier `stage` in this mode left.
+
+        An interrupted run leaves them too.
+        """
         with self._reading() as connection:
-            return staging.staged(connection, keys, self._contract.dimension)
+            return staging.staged(connection, keys, self._contract.dimension, mode)
 
     def clear_staged(self) -> None:
         """Forget staged vectors: the documents they waited for are stored, or gone."""
@@ -264,6 +270,7 @@ def _empty(connection: Connection, head: Head, contract: Contract) -> None:
     for table in (ChunkRow, EmbeddingRow, DocumentRow, FileRow, RemovalRow):
         connection.execute(delete(table))
     staging.clear(connection)
+    provenance.clear(connection)
     generation = head.generation + 1
     connection.execute(
         update(CollectionRow).values(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from indexer.errors import NotFoundError, QueryError
-from indexer.storage import catalog, documents
+from indexer.storage import catalog, documents, provenance
 from indexer.storage.catalog import Head
 from indexer.storage.documents import DocumentSummary, StoredDocument
 from indexer.storage.shared_lexical import SharedLexical
@@ -111,6 +111,10 @@ class Snapshot:
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
         return catalog.stored_chunks(self.connection, ids)
+
+    def modes(self) -> frozenset[str]:
+        """Modes that made vectors of this collection; `provenance.UNKNOWN` where not recorded."""
+        return provenance.modes(self.connection)
 
     def known_files(self, under: bytes | None = None) -> dict[bytes, FileStamp]:
         """{path: stamp} of all files, or of those at or inside `under`."""

@@ -9,14 +9,17 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from indexer.modes import Mode
 from indexer.storage.catalog import batches
 from indexer.storage.encoding import decode_vectors, encode_vectors
 from indexer.storage.tables import StagedVectorRow
 from indexer.types import Vector
 
 
-def stage(connection: Connection, vectors: Mapping[bytes, Vector], dimension: int) -> None:
-    """Keep vectors by key; one that is there already is left as it is.
+def stage(
+    connection: Connection, vectors: Mapping[bytes, Vector], dimension: int, mode: Mode | None
+) -> None:
+    """Keep vectors by key, with the mode that made them; they replace those of other modes.
 
     Raises:
         StoreError: wrong shape, not finite, or not unit length.
@@ -24,16 +27,19 @@ def stage(connection: Connection, vectors: Mapping[bytes, Vector], dimension: in
     labels = {key: f"text {number}" for number, key in enumerate(vectors)}
     encoded = encode_vectors(vectors, dimension, labels)
     if encoded:
-        rows = [{"key": key, "vector": blob} for key, blob in encoded.items()]
-        connection.execute(insert(StagedVectorRow).prefix_with("OR IGNORE"), rows)
+        rows = [{"key": key, "vector": blob, "mode": _name(mode)} for key, blob in encoded.items()]
+        connection.execute(insert(StagedVectorRow).prefix_with("OR REPLACE"), rows)
 
 
-def staged(connection: Connection, keys: Iterable[bytes], dimension: int) -> dict[bytes, Vector]:
-    """{key: float32, shape (dimension,)} of those keys that are staged."""
+def staged(
+    connection: Connection, keys: Iterable[bytes], dimension: int, mode: Mode | None
+) -> dict[bytes, Vector]:
+    """{key: float32, shape (dimension,)} of those keys that this mode staged."""
     if connection.scalar(select(StagedVectorRow.key).limit(1)) is None:
         return {}
     query = select(StagedVectorRow.key, StagedVectorRow.vector).where(
-        StagedVectorRow.key.in_(bindparam("keys", expanding=True))
+        StagedVectorRow.key.in_(bindparam("keys", expanding=True)),
+        StagedVectorRow.mode == _name(mode),
     )
     found: dict[bytes, Vector] = {}
     for part in batches(sorted(set(keys))):
@@ -41,6 +47,10 @@ def staged(connection: Connection, keys: Iterable[bytes], dimension: int) -> dic
         vectors = decode_vectors([row.vector for row in rows], dimension)
         found.update((row.key, vector) for row, vector in zip(rows, vectors, strict=True))
     return found
+
+
+def _name(mode: Mode | None) -> str:
+    return "" if mode is None else str(mode)
 
 
 def clear(connection: Connection) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import BLOB, ForeignKey, Index, Integer, LargeBinary, Text, Uniq
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Every schema this code knows, oldest first; the last one is what it reads and writes.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 
 
 class Base(DeclarativeBase):
@@ -80,6 +80,15 @@ class EmbeddingRow(Base):
     vector: Mapped[bytes] = mapped_column(BLOB)  # little-endian float16, unit length
 
 
+class EmbeddingRunRow(Base):
+    """From this embedding id on, vectors were made in this mode; see `provenance`."""
+
+    __tablename__ = "embedding_runs"
+
+    first_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    mode: Mapped[str] = mapped_column(Text)  # as `Mode` writes itself, e.g. "cpu:int8"
+
+
 class StagedVectorRow(Base):
     """A vector whose document is not stored yet; see `staging`."""
 
@@ -87,6 +96,7 @@ class StagedVectorRow(Base):
 
     key: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     vector: Mapped[bytes] = mapped_column(BLOB)  # little-endian float16, unit length
+    mode: Mapped[str] = mapped_column(Text, server_default="")  # that made it
 
 
 class ChunkRow(Base):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,9 @@ def test_index_without_paths_and_collection_says_what_to_do(cli: Cli) -> None:
     assert "semsearch index ./docs" in ran.err
 
 
-def test_index_upgrades_a_collection_of_an_older_semsearch(cli: Cli, docs: Path, home: Path) -> None:
+def test_index_upgrades_a_collection_of_an_older_semsearch(
+    cli: Cli, docs: Path, home: Path
+) -> None:
     assert cli("index", str(docs), "--model", "minilm").code == 0
     catalog = sqlite3.connect(home / "collections" / "default" / "catalog.sqlite3")
     catalog.executescript(
@@ -61,8 +64,8 @@ def test_index_upgrades_a_collection_of_an_older_semsearch(cli: Cli, docs: Path,
     assert ran.code == 65
     assert "Run `semsearch index` once" in ran.err
     assert cli("index").code == 0
-    ran = cli("status", "--json")
-    assert json.loads(ran.out)["modes"] == {"unknown": json.loads(ran.out)["vectors"]}
+    status = json.loads(cli("status", "--json").out)
+    assert status["modes"] == {"unknown": status["vectors"]}
 
 
 def test_index_missing_folder_exits_2_and_names_it(cli: Cli, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_newer_schema_is_refused_by_reader_and_writer(world: Any) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     for attempt in (world.reader, world.writer):
-        with pytest.raises(TooNewError, match=r"schema 9999; this one knows up to 0001"):
+        with pytest.raises(TooNewError, match=r"schema 9999; this one knows up to 0002"):
             attempt()
 
 
