@@ -73,8 +73,11 @@ def _run(
     from app.search.models import Models
     from indexer.pipeline.run import index as run_index
     from indexer.storage.commit import Writer
+    from indexer.storage.upgrade import upgrade
 
     folder = settings.collection_folder()
+    if not dry_run:
+        upgrade(folder)
     wanted = targets(paths, folder)
     with watch(as_json) as screen:
         models = Models(settings, screen.on_download, screen.note)
