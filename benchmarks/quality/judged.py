@@ -1,6 +1,6 @@
 """Search quality of the product as it is: a judged set through the store, best chunk per document.
 
-    python benchmarks/quality/judged.py CORPUS QUERIES QRELS [--model minilm] [--mode dense]
+    python benchmarks/quality/judged.py CORPUS QUERIES QRELS [--model minilm] [--mode hybrid]
 
 CORPUS is what gets indexed: a BEIR corpus.jsonl (each line a document) or a folder (documents are
 named by their path below it, `path#id` inside a JSONL file). Metrics by ir-measures.
@@ -9,6 +9,7 @@ named by their path below it, `path#id` inside a JSONL file). Metrics by ir-meas
 import argparse
 import csv
 import json
+import os
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -16,17 +17,18 @@ from pathlib import Path
 import ir_measures
 from ir_measures import RR, R, nDCG
 
+from indexer.types import StoredChunk
 from semsearch import Collection, Hit
 
 MEASURES = [nDCG @ 10, R @ 3, R @ 10, R @ 100, RR @ 10, R(rel=2) @ 3]
 
 
-def document_name(hit: Hit, corpus: Path) -> str:
+def document_name(of: Hit | StoredChunk, corpus: Path) -> str:
     """The id that the judgements use."""
     if corpus.is_file():
-        return hit.member
-    path = Path(hit.path).relative_to(corpus.absolute()).as_posix()
-    return f"{path}#{hit.member}" if hit.member else path
+        return of.member
+    path = Path(os.fsdecode(of.path)).relative_to(corpus.absolute()).as_posix()
+    return f"{path}#{of.member}" if of.member else path
 
 
 def read_queries(path: Path) -> list[dict[str, str]]:
@@ -89,7 +91,7 @@ def main() -> None:
     parser.add_argument("queries", type=Path)
     parser.add_argument("qrels", type=Path)
     parser.add_argument("--model", default="minilm")
-    parser.add_argument("--mode", default="dense")
+    parser.add_argument("--mode", default="hybrid")
     parser.add_argument("--home", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
