@@ -90,28 +90,20 @@ def engine_of(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Engine:
 def _torch_runtime(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Runtime:
     import torch
 
-    from indexer.embedding.runtimes.whole import WholeModel
+    if wishes.threads is not None:
+        torch.set_num_threads(wishes.threads)
+    if mode.placement is not Placement.CPU:
+        from indexer.embedding.runtimes.on_gpu import open_on_gpu
 
-    if mode.placement not in (Placement.CPU, Placement.GPU) or mode.precision in (
-        Precision.INT8,
-        Precision.INT4,
-    ):
+        return open_on_gpu(spec, mode, wishes)
+    if mode.precision in (Precision.INT8, Precision.INT4):
         raise PlacementError(
             f"Mode {mode} is not available in this version. Use placement cpu with precision fp32 "
             "or int8, or placement gpu with fp32, bf16 or fp16."
         )
-    device = "cpu"
-    if mode.placement is Placement.GPU:
-        if not torch.cuda.is_available():
-            raise PlacementError(
-                f"Placement gpu: torch {torch.__version__} sees no CUDA device. Use placement cpu, "
-                "or install the NVIDIA driver and a CUDA build of torch "
-                "(https://pytorch.org/get-started)."
-            )
-        device = wishes.device or "cuda"
-    if wishes.threads is not None:
-        torch.set_num_threads(wishes.threads)
-    return WholeModel(spec, device, mode.precision, wishes.max_batch_tokens)
+    from indexer.embedding.runtimes.whole import WholeModel
+
+    return WholeModel(spec, "cpu", mode.precision, wishes.max_batch_tokens)
 
 
 def _has_gpu() -> bool:

@@ -16,7 +16,12 @@ from indexer.embedding.runtimes.packed.model import LayerSource, PackedModel
 from indexer.embedding.runtimes.packed.resident import ResidentLayers, load_layer
 from indexer.embedding.runtimes.packed.streamed import StreamedLayers, spread
 from indexer.embedding.runtimes.packed.token_table import TokenTable
-from indexer.embedding.runtimes.packed.vram import free_vram, lift_limit, limit_vram
+from indexer.embedding.runtimes.packed.vram import (
+    free_vram,
+    full_name,
+    lift_limit,
+    limit_vram,
+)
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import PlacementError
 from indexer.modes import Mode, Placement, Precision
@@ -46,6 +51,7 @@ def open_resident(
     Raises:
         ModelError: the weights cannot be read.
     """
+    device = full_name(device)
     checkpoint, dtype = _checkpoint(spec), compute_dtype(precision, device)
     attend = _attention(checkpoint, device, dtype)
     placement = Placement.CPU if device == "cpu" else Placement.GPU
@@ -90,6 +96,7 @@ def open_streamed(
         ModelError: the weights cannot be read.
         PlacementError: not even two layers and a small batch fit.
     """
+    device = full_name(device)
     checkpoint, dtype = _checkpoint(spec), compute_dtype(precision, device)
     attend = _attention(checkpoint, device, dtype)
     copies = copies or (InstantCopies() if device == "cpu" else CudaCopies(device))

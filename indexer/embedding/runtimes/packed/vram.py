@@ -1,6 +1,13 @@
 """A GPU's memory as this process may use it."""
 
 
+def full_name(device: str) -> str:
+    """The device with its index, "cuda" being the current one; some calls insist on it."""
+    import torch
+
+    return f"cuda:{torch.cuda.current_device()}" if device == "cuda" else device
+
+
 def free_vram(device: str) -> int:
     """Bytes that torch can still hand out on the device."""
     import torch

@@ -1,0 +1,79 @@
+"""Which runtime puts a model on a CUDA device: our packed forward, or transformers."""
+
+from indexer.embedding.runtimes.base import Runtime
+from indexer.embedding.runtimes.packed.config import reason_against
+from indexer.embedding.spec import ModelSpec
+from indexer.embedding.wishes import Wishes
+from indexer.errors import PlacementError
+from indexer.modes import Mode, Placement, Precision
+
+# Of the free memory, where the user set no limit: the rest is for the desktop and others.
+_FREE_SHARE = 0.9
+
+
+def open_on_gpu(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Runtime:
+    """The model as `gpu` (whole) or `offload` (layers streamed from RAM).
+
+    Raises:
+        PlacementError: there is no CUDA device, or the mode is not for this model.
+        ModelError: the model cannot be loaded.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise PlacementError(
+            f"Placement {mode.placement}: torch {torch.__version__} sees no CUDA device. Use "
+            "placement cpu, or install the NVIDIA driver and a CUDA build of torch "
+            "(https://pytorch.org/get-started)."
+        )
+    device = wishes.device or "cuda"
+    against = reason_against(spec)
+    check_precision(spec, mode, against)
+    if mode.placement is Placement.OFFLOAD:
+        return _offloaded(spec, mode, wishes, device, packed=against is None)
+    if against is None:
+        from indexer.embedding.runtimes.packed.opening import open_resident
+
+        return open_resident(spec, device, mode.precision, wishes.max_batch_tokens)
+    from indexer.embedding.runtimes.whole import WholeModel
+
+    return WholeModel(spec, device, mode.precision, wishes.max_batch_tokens)
+
+
+def check_precision(spec: ModelSpec, mode: Mode, against: str | None) -> None:
+    """Refuse a precision that no runtime of the placement has.
+
+    Args:
+        spec: the model.
+        mode: what was asked for.
+        against: why the packed forward cannot run the model.
+
+    Raises:
+        PlacementError: names what there is instead.
+    """
+    known = {Precision.FP32, Precision.BF16, Precision.FP16}
+    if mode.placement is Placement.OFFLOAD and against is None:
+        known.add(Precision.INT8)
+    if mode.precision in known:
+        return
+    why = ""
+    if mode.placement is Placement.OFFLOAD and mode.precision is Precision.INT8:
+        why = f" for {spec.model}: {against}"
+    offered = ", ".join(precision for precision in Precision if precision in known)
+    raise PlacementError(
+        f"Mode {mode} is not available in this version{why}. Use {mode.placement} with {offered}."
+    )
+
+
+def _offloaded(spec: ModelSpec, mode: Mode, wishes: Wishes, device: str, packed: bool) -> Runtime:
+    from indexer.embedding.runtimes.packed.vram import free_vram
+
+    vram_bytes = wishes.max_vram_bytes or int(_FREE_SHARE * free_vram(device))
+    tokens = wishes.max_batch_tokens
+    if packed:
+        from indexer.embedding.runtimes.packed.opening import open_streamed
+
+        return open_streamed(spec, device, mode.precision, vram_bytes, tokens)
+    from indexer.embedding.runtimes.accelerated import AcceleratedModel
+
+    return AcceleratedModel(spec, device, mode.precision, tokens, vram_bytes)
