@@ -1,4 +1,4 @@
-"""The process that measures one mode: a job on stdin, JSON lines of progress and result on stdout.
+"""The process that opens or measures one mode: a job on stdin, JSON lines on stdout.
 
 One process for each mode: peak memory is a number of a process, and a mode that is killed for lack
 of memory leaves the others alone.
@@ -20,12 +20,13 @@ from indexer.modes import Mode
 def main() -> None:
     """Answer one job: {"flags": {...}, "mode": "cpu:int8", "runs": 5}.
 
-    Lines: {"step": text} any number of times, then {"measurement": {...}} or {"refusal": text}.
+    Lines: {"step": text} any number of times, then {"measurement": {...}} or {"refusal": text};
+    without runs {"opened_s": seconds}.
     """
     answers = _own_stdout()
     job = json.load(sys.stdin)
     try:
-        _tell(answers, measurement=_measure(job, answers))
+        _tell(answers, **_measure(job, answers))
     except SemsearchError as error:
         _tell(answers, refusal=str(error))
 
@@ -34,14 +35,19 @@ def _measure(job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
     mode = Mode.parse(job["mode"])
     flags = {**job["flags"], "placement": mode.placement, "precision": mode.precision}
     settings = Settings.load(flags=flags)
-    models = Models(settings)
+
+    def on_step(step: str) -> None:
+        _tell(answers, step=step)
+
+    models = Models(settings, say=on_step)
     spec = models.named(settings.model)
-    _tell(answers, step="loading")
+    on_step("loading")
     started = time.perf_counter()
     with models.embedder(spec) as embedder:
         load_s = time.perf_counter() - started
-        found = measure(embedder, load_s, job["runs"], lambda step: _tell(answers, step=step))
-    return found.to_dict()
+        if not job["runs"]:
+            return {"opened_s": load_s}
+        return {"measurement": measure(embedder, load_s, job["runs"], on_step).to_dict()}
 
 
 def _own_stdout() -> TextIO:

@@ -21,12 +21,14 @@ class Measurement:
     """One mode on this machine."""
 
     mode: str
+    engine: str  # what ran it
     tokens: int  # of each text
     one_text_ms: tuple[float, ...]  # every run
     four_texts_ms: tuple[float, ...]
     load_s: float
     peak_rss_bytes: int  # of the process that did nothing else
     peak_vram_bytes: int | None  # None: no GPU memory used
+    first_load_s: float | None = None  # of a start before, with what is made and tested only once
 
     @property
     def one_text(self) -> float:
@@ -75,6 +77,7 @@ def measure(embedder: Embedder, load_s: float, runs: int, on_step: OnStep) -> Me
         times[batch] = tuple(found[1:])
     return Measurement(
         mode=str(embedder.mode),
+        engine=embedder.engine,
         tokens=embedder.tokenizer.count(texts)[0],
         one_text_ms=times[1],
         four_texts_ms=times[4],

@@ -33,7 +33,8 @@ def test_bench_measures_one_mode_and_names_why_another_cannot_run(
     assert isinstance(measured, Measurement)
     assert (measured.mode, measured.tokens) == ("cpu:fp32", 128)
     assert (len(measured.one_text_ms), len(measured.four_texts_ms)) == (2, 2)
-    assert measured.peak_rss_bytes > 100 << 20
+    assert measured.peak_rss_bytes > 50 << 20
+    assert (measured.first_load_s or 0) > 0
     assert ("cpu:fp32", "batch 4, run 2 of 2") in steps
 
 

@@ -11,7 +11,7 @@ from indexer.version import __version__
 
 
 def ran(mode: str, one_ms: float, four_ms: float) -> Measurement:
-    return Measurement(mode, 128, (one_ms,) * 3, (four_ms,) * 3, 1.0, 1 << 30, None)
+    return Measurement(mode, "engine", 128, (one_ms,) * 3, (four_ms,) * 3, 1.0, 1 << 30, None)
 
 
 def test_verdict_names_the_fastest_mode_and_every_row_of_the_article() -> None:
