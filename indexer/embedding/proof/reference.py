@@ -83,6 +83,11 @@ def fault_vectors(spec: ModelSpec) -> dict[Fault, list[Vectors]]:
 
 
 def _compute(spec: ModelSpec, what: str) -> dict[str, Vectors]:
+    if not spec.weights_bytes:
+        raise PlacementError(
+            f"The weights of {spec.model} are not on this machine, so there is nothing to compare "
+            "its vectors with."
+        )
     try:
         if "torch" in sys.modules:
             return _TASKS[what](spec)

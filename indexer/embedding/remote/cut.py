@@ -41,7 +41,7 @@ def cut_inputs(
         first_row: the place of the first text.
     """
     prompt = tokenizer.prompt(kind, instruction)
-    special = tokenizer.count([""])[0] - len(tokenizer.offsets(tokenizer.prompt(Kind.DOCUMENT)))
+    special = sum(tokenizer.special_counts)
     inputs = []
     for row, ids in enumerate(tokenizer.encode(texts, kind, instruction)):
         text = _SURROGATE.sub("\ufffd", prompt + texts[row])

@@ -1,5 +1,6 @@
 """Indexing and searching through an endpoint: our own service is the well-behaved peer."""
 
+import hashlib
 import json
 import socket
 import threading
@@ -13,6 +14,7 @@ import uvicorn
 from app.api.application import create_app
 from app.settings import Settings
 from fake_endpoint import FakeEndpoint, serve
+from make_tiny_qwen3 import make_tiny_qwen3
 from tests_support import Cli, Indexed, clean_environment, run_cli, write_docs
 
 KEY = "sk-secret-0123456789"
@@ -104,6 +106,26 @@ def test_server_with_another_model_is_refused(cli: Cli, tmp_path: Path) -> None:
         ran = cli("index", str(docs), "--model", "minilm", "--endpoint", other.url)
     assert ran.code == 69
     assert "gave vectors of 1024 values where the model gives 384" in ran.err
+
+
+def test_model_without_weights_here_is_tested_by_what_holds_for_any(
+    cli: Cli, tmp_path: Path
+) -> None:
+    folder = make_tiny_qwen3(tmp_path / "tiny-qwen3")
+    weights = folder / "model.safetensors"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    weights.unlink()
+    record = {"model": "tiny-qwen3", "revision": None, "sha256": {}}
+    absent = {"model.safetensors": digest}
+    (folder / "semsearch-model.json").write_text(json.dumps({**record, "absent": absent}))
+    docs = write_docs(tmp_path / "docs")
+    with serve(FakeEndpoint(64)) as endpoint:
+        ran = cli("index", str(docs), "--model", str(folder), "--endpoint", endpoint.url)
+        assert ran.code == 0, ran.err
+        assert "The weights of tiny-qwen3 are not on this machine" in ran.err
+        found = run_cli("search", "tea", "--mode", "dense", "--json", "--endpoint", endpoint.url)
+    assert len(hits_of(found.out)) == 6
+    assert json.loads(run_cli("status", "--json").out)["contract"]["model"] == "tiny-qwen3"
 
 
 def test_lexical_search_needs_no_endpoint(

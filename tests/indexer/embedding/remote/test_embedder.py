@@ -62,6 +62,15 @@ def test_model_name_and_key_are_sent(start: Start, connect: Connect) -> None:
     assert endpoint.headers[0]["Authorization"] == "Bearer sk-1"
 
 
+def test_endpoint_on_this_machine_is_asked_without_a_proxy(
+    endpoint: FakeEndpoint, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    connect(endpoint.url).embed(["a"], Kind.DOCUMENT)
+    assert endpoint.texts() == ["a"]
+
+
 def test_no_key_sends_no_authorization(endpoint: FakeEndpoint, connect: Connect) -> None:
     connect(endpoint.url).embed(["a"], Kind.DOCUMENT)
     assert "Authorization" not in endpoint.headers[0]

@@ -1,6 +1,5 @@
 """Endpoints that fail in every way we know: retried where it helps, named where it does not."""
 
-import logging
 import socket
 import time
 from collections.abc import Callable
@@ -260,42 +259,6 @@ def test_retry_after_is_waited_in_full(start: Start, connect: Connect) -> None:
     assert times[1] - times[0] >= 0.3
 
 
-def test_overloaded_server_gets_fewer_requests_at_once(start: Start, connect: Connect) -> None:
-    endpoint = start(script=[status(429, {})] * 2, delay_s=0.01)
-    embedder = connect(endpoint.url, concurrency=4)
-    texts = [f"text {n}" for n in range(32 * 6)]
-    embedder.embed(texts, Kind.DOCUMENT)
-    endpoint.most_in_flight = 0
-    embedder.embed(texts[:64], Kind.DOCUMENT)
-    assert endpoint.most_in_flight <= 3
-
-
-def test_broken_endpoint_leaves_its_work_to_the_others(
-    start: Start, connect: Connect, caplog: pytest.LogCaptureFixture
-) -> None:
-    broken, well = start(always=status(401, {"error": f"bad {KEY}"})), start()
-    gone = f"http://127.0.0.1:{free_port()}/v1"
-    texts = [f"text {n}" for n in range(200)]
-    with caplog.at_level(logging.WARNING, "semsearch.remote"):
-        embedder = connect(broken.url, gone, well.url, key=KEY)
-        found = embedder.embed(texts, Kind.DOCUMENT)
-    wanted = finish(np.stack([vector_of(text, 64) for text in texts]), 64)
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
-    assert sorted(well.texts()) == sorted(texts)
-    told = [record.getMessage() for record in caplog.records]
-    assert len([text for text in told if broken.url in text]) == 1
-    assert len([text for text in told if gone in text]) == 1
-    assert KEY not in caplog.text
-
-
-def test_all_endpoints_gone_names_each_with_its_fault(start: Start, connect: Connect) -> None:
-    first, second = start(always=status(403)), start(always=status(500, {"message": "x y z"}))
-    with pytest.raises(PlacementError, match="None of the 2 endpoints works") as caught:
-        connect(first.url, second.url).embed(TEXTS, Kind.DOCUMENT)
-    assert f"{first.url}/embeddings: answered 403" in str(caught.value)
-    assert f"{second.url}/embeddings: answered 500 (x y z)" in str(caught.value)
-
-
 def test_refused_connection_may_heal_only_after_an_answer() -> None:
     """A server that restarts is waited for; one that never was there is a wrong address."""
     with serve(FakeEndpoint(64, script=[raw(b"{}", 500, Connection="close")])) as endpoint:
@@ -307,14 +270,6 @@ def test_refused_connection_may_heal_only_after_an_answer() -> None:
         known.embed(TEXTS)
     with closing(new), pytest.raises(EndpointFault, match="out of reach"):
         new.embed(TEXTS)
-
-
-def test_first_error_stops_the_run(start: Start, connect: Connect) -> None:
-    endpoint = start(always=status(401))
-    texts = [f"text {n}" for n in range(32 * 40)]
-    with pytest.raises(PlacementError, match="answered 401"):
-        connect(endpoint.url, concurrency=2).embed(texts, Kind.DOCUMENT)
-    assert len(endpoint.requests) <= 4
 
 
 def test_errors_of_the_callers_progress_come_through(
