@@ -30,7 +30,7 @@ class Collection:
         self._settings = Settings.load(flags={"collection": name, **settings})
         self._models = Models(self._settings)
         self._collections = Collections(self._settings)
-        self._service = SearchService(self._models.embedder_of)
+        self._service = SearchService(self._models.embedder_of, self._models.admit)
 
     @property
     def name(self) -> str:
@@ -59,6 +59,7 @@ class Collection:
             self._models.remember(spec.weights_sha256, name)
         embedder = self._models.embedder(spec, contract.dimension)
         with Writer.open(folder, contract, reembed=reembed) as writer:
+            self._models.admit_to(folder, embedder)
             return index(wanted, writer, embedder, contract, options).to_dict()
 
     def search(

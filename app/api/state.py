@@ -34,7 +34,7 @@ class State:
         self.settings = settings
         self.collections = Collections(settings)
         self.models = Models(settings, say=logger.info)
-        self.service = SearchService(self.models.embedder_of)
+        self.service = SearchService(self.models.embedder_of, self.models.admit)
         self._problem: str | None = "The model is still loading."
 
     def start_warming(self) -> None:

@@ -97,6 +97,7 @@ def _run(
                 models.embedder(spec, contract.dimension)
             with Writer.open(folder, contract, reembed=reembed) as writer:
                 embedder = models.embedder(spec, contract.dimension)
+                models.admit_to(folder, embedder)
                 report = run_index(wanted, writer, embedder, contract, options, screen.on_progress)
         except KeyboardInterrupt:
             say_interrupted()

@@ -53,7 +53,8 @@ def search(
     names = collection or [settings.collection]
     try:
         with watch(as_json) as screen:
-            service = SearchService(Models(settings, screen.on_download, screen.note).embedder_of)
+            models = Models(settings, screen.on_download, screen.note)
+            service = SearchService(models.embedder_of, models.admit)
             answer = service.search(
                 query, {n: opened.get(n) for n in names}, settings.k, Mode(mode), instruction
             )

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from app.search.admission import Admission
 from app.settings import Settings
 from indexer.embedding import hub, models
 from indexer.embedding.embedder import Embedder
@@ -17,6 +18,7 @@ from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.wishes import Endpoint, Wishes
 from indexer.errors import ContractError, ModelError
 from indexer.modes import Placement
+from indexer.storage.collection import Collection
 from indexer.types import Contract
 
 OnDownload = Callable[[str, int, int], None]  # file, bytes so far, bytes in all
@@ -50,6 +52,7 @@ class Models:
         self._settings = settings
         self._on_download = on_download
         self._say = say
+        self._admission = Admission(settings.home / "proofs", say)
         self._loaded: dict[tuple[str, int], Embedder] = {}
         self._of_contract: dict[str, Embedder] = {}  # by fingerprint
         self._lock = threading.Lock()
@@ -126,6 +129,19 @@ class Models:
             spec = self.of_contract(contract)
             self._of_contract[fingerprint] = self.embedder(spec, contract.dimension)
         return self._of_contract[fingerprint]
+
+    def admit(self, collection: Collection, embedder: Embedder) -> None:
+        """Refuse an embedder whose vectors are not like those of the collection; see `Admission`.
+
+        Raises:
+            ContractError: they differ too much.
+        """
+        self._admission.check(collection, embedder)
+
+    def admit_to(self, folder: Path, embedder: Embedder) -> None:
+        """`admit` to the collection in this folder, before anything is written to it."""
+        with Collection.open(folder) as collection:
+            self.admit(collection, embedder)
 
     def listing(self) -> list[dict[str, Any]]:
         """The short names: what each stands for, and whether it is on this machine."""

@@ -33,11 +33,17 @@ class SearchService:
     """Answers queries over open collections.
 
     `embedder_of` gives the embedder of a contract; lexical search never calls it, so it needs no
-    model. Safe to call from several threads.
+    model. `admit` refuses an embedder that does not fit a collection (see `admission`). Safe to
+    call from several threads.
     """
 
-    def __init__(self, embedder_of: Callable[[Contract], Embedder]) -> None:
+    def __init__(
+        self,
+        embedder_of: Callable[[Contract], Embedder],
+        admit: Callable[[Collection, Embedder], None] | None = None,
+    ) -> None:
         self._embedder_of = embedder_of
+        self._admit = admit
         self._failed: dict[str, tuple[float, SemsearchError]] = {}  # by contract: until when, why
 
     def search(
@@ -104,7 +110,7 @@ class SearchService:
         while True:
             contract = collection.contract
             if question.mode is not Mode.LEXICAL:
-                vector = self._vector(question.text, contract, instruction)
+                vector = self._vector(question.text, collection, contract, instruction)
                 question = replace(question, vector=vector)
             with collection.snapshot() as now:
                 if question.vector is not None and now.head.contract != contract:
@@ -117,9 +123,14 @@ class SearchService:
                 for rank, item in enumerate(items, start=1)
             ]
 
-    def _vector(self, query: str, contract: Contract, instruction: str | None) -> Vector:
+    def _vector(
+        self, query: str, collection: Collection, contract: Contract, instruction: str | None
+    ) -> Vector:
         """The query's vector, shape (dimension,)."""
-        vector: Vector = self._embedder(contract).embed([query], Kind.QUERY, instruction)[0]
+        embedder = self._embedder(contract)
+        if self._admit is not None:
+            self._admit(collection, embedder)
+        vector: Vector = embedder.embed([query], Kind.QUERY, instruction)[0]
         return vector
 
     def _embedder(self, contract: Contract) -> Embedder:

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from indexer.errors import NotFoundError, QueryError
-from indexer.storage import catalog, documents, provenance
+from indexer.storage import canaries, catalog, documents, provenance
+from indexer.storage.canaries import StoredVector
 from indexer.storage.catalog import Head
 from indexer.storage.documents import DocumentSummary, StoredDocument
 from indexer.storage.shared_lexical import SharedLexical
@@ -111,6 +112,10 @@ class Snapshot:
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
         return catalog.stored_chunks(self.connection, ids)
+
+    def stored_vectors(self, count: int) -> list[StoredVector]:
+        """Up to `count` stored vectors, spread over the collection; the same ones every time."""
+        return canaries.stored_vectors(self.connection, count, self.head.contract.dimension)
 
     def modes(self) -> frozenset[str]:
         """Modes that made vectors of this collection; `provenance.UNKNOWN` where not recorded."""
