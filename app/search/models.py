@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.search.admission import Admission
 from app.settings import Settings
 from indexer.embedding import hub, models
 from indexer.embedding.embedder import Embedder
@@ -18,8 +17,11 @@ from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.wishes import Endpoint, Wishes
 from indexer.errors import ContractError, ModelError
 from indexer.modes import Placement
-from indexer.storage.collection import Collection
 from indexer.types import Contract
+
+if TYPE_CHECKING:  # commands without a collection need no storage
+    from app.search.admission import Admission
+    from indexer.storage.collection import Collection
 
 OnDownload = Callable[[str, int, int], None]  # file, bytes so far, bytes in all
 
@@ -52,7 +54,7 @@ class Models:
         self._settings = settings
         self._on_download = on_download
         self._say = say
-        self._admission = Admission(settings.home / "proofs", say)
+        self._admission: Admission | None = None
         self._loaded: dict[tuple[str, int], Embedder] = {}
         self._of_contract: dict[str, Embedder] = {}  # by fingerprint
         self._lock = threading.Lock()
@@ -136,10 +138,17 @@ class Models:
         Raises:
             ContractError: they differ too much.
         """
+        from app.search.admission import Admission
+
+        with self._lock:
+            if self._admission is None:
+                self._admission = Admission(self._settings.home / "proofs", self._say)
         self._admission.check(collection, embedder)
 
     def admit_to(self, folder: Path, embedder: Embedder) -> None:
         """`admit` to the collection in this folder, before anything is written to it."""
+        from indexer.storage.collection import Collection
+
         with Collection.open(folder) as collection:
             self.admit(collection, embedder)
 
