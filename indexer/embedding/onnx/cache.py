@@ -26,7 +26,7 @@ from indexer.errors import ModelError
 from indexer.modes import Precision
 
 # Raise it with every change of what is built: older folders are then not found any more.
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 _MANIFEST = "manifest.json"
 _FILES = (GRAPH_NAME, WEIGHTS_NAME)
 
@@ -103,6 +103,24 @@ def is_intact(folder: Path, cache_folder: Path) -> bool:
         )
     except (OSError, ValueError, LookupError, TypeError, ModelError):
         return False
+
+
+def remove(spec: ModelSpec, precision: Precision, cache_folder: Path) -> None:
+    """Delete the graph of these weights, if there is one.
+
+    Raises:
+        ModelError: it cannot be deleted, on Windows while a process uses it.
+    """
+    folder = folder_of(spec, precision, cache_folder)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: cannot be deleted ({error.strerror or error}). End what uses it, then try "
+            "again."
+        ) from None
 
 
 def size_bytes(folder: Path) -> int:

@@ -40,16 +40,16 @@ class Linear:
         """Args: `levels` of an activation on each side of zero, 127 or 63 (int8 only)."""
         assert precision in (Precision.FP32, Precision.INT8)
         self._graph = graph
-        self._quantised = precision is Precision.INT8
+        self.is_quantised = precision is Precision.INT8
         self._levels = levels
-        if self._quantised:
+        if self.is_quantised:
             self._one = graph.constant(np.array(1, dtype=np.float32))
             self._zero = graph.constant(np.array(levels + 1, dtype=np.uint8))
             self._weight_zero = graph.constant(np.array(0, dtype=np.int8))
 
     def prepare(self, states: str) -> Tokens:
         """Token states as the products take them; int8 rounds them."""
-        if not self._quantised:
+        if not self.is_quantised:
             return Tokens(states, None)
         graph = self._graph
         last = graph.integers(-1)
@@ -71,7 +71,7 @@ class Linear:
             weights: as checkpoints hold them, shape (outputs, inputs).
         """
         graph = self._graph
-        if not self._quantised:
+        if not self.is_quantised:
             return graph.add("MatMul", tokens.values, graph.constant(weights.T))
         scales = np.abs(weights).max(axis=1) / _WEIGHT_LEVELS
         rounded = np.rint(weights / np.maximum(scales, _LEAST)[:, None]).astype(np.int8)

@@ -26,11 +26,11 @@ Outputs:
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.onnx.graph import CONTRIB, Graph
 from indexer.embedding.onnx.linear import Linear, Tokens
+from indexer.embedding.onnx.qwen3_layer import Gains, LayerWeights, Matrix, read_layer, smooth
 from indexer.embedding.runtimes.packed.config import Qwen3Config
 
 _PREFIXES = ("", "model.")  # as the embedding models are published, and as causal ones are saved
@@ -69,17 +69,21 @@ class _Builder:
         self._add_inputs()
         states, branch = "states", ""  # the residual stream, and what is still to be added to it
         for layer in range(config.layers):
-            name = f"{self._prefix}layers.{layer}."
-            normed, states = self._norm(states, branch, f"{name}input_layernorm.weight")
+            weights = read_layer(self._checkpoint, config, f"{self._prefix}layers.{layer}.")
+            if self._linear.is_quantised:
+                weights = smooth(weights, config)
+            normed, states = self._norm(states, branch, weights.input_gains)
             if layer < config.layers - 1:
-                attended = self._attend(f"{name}self_attn.", normed, layer)
+                attended = self._attend(weights, normed, layer)
             else:
-                attended = self._attend_pooled(f"{name}self_attn.", normed, layer)
+                attended = self._attend_pooled(weights, normed, layer)
                 states = graph.add("Gather", states, "pooled", axis=0)
-            branch = self._project(f"{name}self_attn.o_proj", attended)
-            normed, states = self._norm(states, branch, f"{name}post_attention_layernorm.weight")
-            branch = self._feed_forward(f"{name}mlp.", normed)
-        final, _ = self._norm(states, branch, f"{self._prefix}norm.weight")
+            tokens = self._linear.prepare(attended)
+            branch = self._linear.scaled(self._linear.multiply(tokens, weights.out), tokens)
+            normed, states = self._norm(states, branch, weights.inner_gains)
+            branch = self._feed_forward(weights, normed)
+        gains = self._checkpoint.tensor(f"{self._prefix}norm.weight", (config.hidden,))
+        final, _ = self._norm(states, branch, gains)
         graph.output(final, "vectors", ["B", config.hidden])
         shape: list[int | str] = [config.layers, "B", config.kv_heads, "kept", config.head_dim]
         for name, parts in zip(("keys", "values"), zip(*self._kept, strict=True), strict=True):
@@ -108,13 +112,13 @@ class _Builder:
             split.append([graph.add("Squeeze", part, graph.integers(0)) for part in parts])
         self._past = list(zip(*split, strict=True))
 
-    def _attend(self, name: str, normed: str, layer: int) -> str:
+    def _attend(self, weights: LayerWeights, normed: str, layer: int) -> str:
         """Attention of every token, (tokens, query_size)."""
         graph, config = self._graph, self._config
         tokens = self._linear.prepare(normed)
-        queries = self._heads(f"{name}q", tokens, config.query_size)
-        keys = self._heads(f"{name}k", tokens, config.key_size)
-        values = self._values(name, tokens)
+        queries = self._heads(tokens, weights.queries, weights.query_gains)
+        keys = self._heads(tokens, weights.keys, weights.key_gains)
+        values = self._values(tokens, weights.values)
         attended, keys, values = graph.add_many(
             "GroupQueryAttention",
             [True, True, True],
@@ -134,18 +138,18 @@ class _Builder:
         self._keep(keys, values)
         return graph.add("Reshape", attended, graph.integers(-1, config.query_size))
 
-    def _attend_pooled(self, name: str, normed: str, layer: int) -> str:
+    def _attend_pooled(self, weights: LayerWeights, normed: str, layer: int) -> str:
         """Attention of the pooled tokens alone, (B, query_size): each sees all before it."""
         graph, config = self._graph, self._config
         size, groups = config.head_dim, config.heads // config.kv_heads
         tokens = self._linear.prepare(normed)
-        keys = self._by_text(self._heads(f"{name}k", tokens, config.key_size), config.key_size)
+        keys = self._by_text(self._heads(tokens, weights.keys, weights.key_gains), config.key_size)
         keys = self._rotate(keys, "offset")
         keys = self._after_past(self._past[layer][0], keys)
-        values = self._after_past(self._past[layer][1], self._values(name, tokens))
+        values = self._after_past(self._past[layer][1], self._values(tokens, weights.values))
         self._keep(keys, values)
         tokens = self._linear.prepare(graph.add("Gather", normed, "pooled", axis=0))
-        queries = self._heads(f"{name}q", tokens, config.query_size)
+        queries = self._heads(tokens, weights.queries, weights.query_gains)
         queries = graph.add("Reshape", queries, graph.integers(-1, 1, config.query_size))
         queries = self._rotate(queries, "positions")
         queries = graph.add("Reshape", queries, graph.integers(-1, config.kv_heads, groups, size))
@@ -156,31 +160,22 @@ class _Builder:
         attended = graph.add("MatMul", shares, values)
         return graph.add("Reshape", attended, graph.integers(-1, config.query_size))
 
-    def _feed_forward(self, name: str, normed: str) -> str:
+    def _feed_forward(self, weights: LayerWeights, normed: str) -> str:
         """down(silu(gate) * up), (tokens, hidden)."""
-        graph, config = self._graph, self._config
-        tokens = self._linear.prepare(normed)
-        shape = (config.intermediate, config.hidden)
-        gate = self._linear.multiply(tokens, self._weights(f"{name}gate_proj", shape))
-        gate = self._linear.scaled(gate, tokens)
-        up = self._linear.multiply(tokens, self._weights(f"{name}up_proj", shape))
+        graph, linear = self._graph, self._linear
+        tokens = linear.prepare(normed)
+        gate = linear.scaled(linear.multiply(tokens, weights.gate), tokens)
+        up = linear.multiply(tokens, weights.up)
         # x * sigmoid(1 * x) is SiLU.
         gated = graph.add("QuickGelu", gate, domain=CONTRIB, alpha=1.0)
-        inner = self._linear.prepare(graph.add("Mul", gated, up))
-        weights = self._weights(f"{name}down_proj", (config.hidden, config.intermediate))
-        product = self._linear.multiply(inner, weights)
-        return self._linear.scaled(self._linear.scaled(product, tokens), inner)
+        inner = linear.prepare(graph.add("Mul", gated, up))
+        product = linear.multiply(inner, weights.down)
+        return linear.scaled(linear.scaled(product, tokens), inner)
 
-    def _project(self, name: str, attended: str) -> str:
-        tokens = self._linear.prepare(attended)
-        shape = (self._config.hidden, self._config.query_size)
-        product = self._linear.multiply(tokens, self._weights(name, shape))
-        return self._linear.scaled(product, tokens)
-
-    def _norm(self, states: str, branch: str, name: str) -> tuple[str, str]:
+    def _norm(self, states: str, branch: str, weights: Gains) -> tuple[str, str]:
         """(RMSNorm of states + branch, states + branch)."""
         graph, config = self._graph, self._config
-        gains = graph.constant(self._checkpoint.tensor(name, (config.hidden,)))
+        gains = graph.constant(weights)
         if not branch:
             normed = graph.add("SimplifiedLayerNormalization", states, gains, epsilon=config.eps)
             return normed, states
@@ -195,24 +190,19 @@ class _Builder:
         )
         return normed, total
 
-    def _heads(self, name: str, tokens: Tokens, width: int) -> str:
+    def _heads(self, tokens: Tokens, weights: Matrix, gains: Gains) -> str:
         """Queries or keys, each head normalised, (tokens * heads, head_dim)."""
         graph, config = self._graph, self._config
-        weights = self._weights(f"{name}_proj", (width, config.hidden))
-        heads = graph.add(
-            "Reshape",
-            self._linear.multiply(tokens, weights),
-            graph.integers(-1, config.head_dim),
+        product = self._linear.multiply(tokens, weights)
+        heads = graph.add("Reshape", product, graph.integers(-1, config.head_dim))
+        return graph.add(
+            "SimplifiedLayerNormalization", heads, graph.constant(gains), epsilon=config.eps
         )
-        gains = graph.constant(self._checkpoint.tensor(f"{name}_norm.weight", (config.head_dim,)))
-        return graph.add("SimplifiedLayerNormalization", heads, gains, epsilon=config.eps)
 
-    def _values(self, name: str, tokens: Tokens) -> str:
+    def _values(self, tokens: Tokens, weights: Matrix) -> str:
         """Values of all tokens, (B, L, key_size)."""
-        config = self._config
-        weights = self._weights(f"{name}v_proj", (config.key_size, config.hidden))
         values = self._linear.scaled(self._linear.multiply(tokens, weights), tokens)
-        return self._by_text(values, config.key_size)
+        return self._by_text(values, self._config.key_size)
 
     def _rotate(self, states: str, positions: str) -> str:
         """Rotary positions, (B, L, heads * head_dim) as before."""
@@ -242,6 +232,3 @@ class _Builder:
         graph = self._graph
         shape = graph.add("Concat", "shape", graph.integers(width), axis=0)
         return graph.add("Reshape", states, shape)
-
-    def _weights(self, name: str, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-        return self._checkpoint.tensor(f"{name}.weight", shape)
