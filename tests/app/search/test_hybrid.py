@@ -178,3 +178,18 @@ def test_model_out_of_reach_is_not_asked_for_by_every_query(
     now[0] += RETRY_AFTER_S + 0.1
     assert service.search("heron", {"one": collection}).degraded
     assert models.asked == 2
+
+
+HOSTILE = ['"', "zz AND", "NOT", "(", "*", "zz:b^2", "\0", "\ud800", "?!", "~" * 999, "x" * 30_000]
+
+
+@pytest.mark.parametrize("query", HOSTILE, ids=range(len(HOSTILE)))
+def test_hybrid_takes_any_string_as_a_query(
+    plant: Plant, service: SearchService, query: str
+) -> None:
+    """No words of it are found, so the meaning alone ranks."""
+    planted = {"/far": [("heron", 0.2)], "/near": [("bittern", 0.8)]}
+    answer = service.search(query, {"one": plant("one", planted)})
+    assert names(answer) == ["near", "far"]
+    assert [hit.lexical for hit in answer.hits] == [0, 0]
+    assert answer.hits[0].score == pytest.approx(DENSE_WEIGHT * 0.8, abs=1e-3)
