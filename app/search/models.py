@@ -132,7 +132,7 @@ class Models:
             self._of_contract[fingerprint] = self.embedder(spec, contract.dimension)
         return self._of_contract[fingerprint]
 
-    def admit(self, collection: Collection, embedder: Embedder) -> None:
+    def admit(self, collection: "Collection", embedder: Embedder) -> None:
         """Refuse an embedder whose vectors are not like those of the collection; see `Admission`.
 
         Raises:
