@@ -1,15 +1,19 @@
 """Token ids -> the inputs of a BERT graph, and its output -> vectors."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.model_folder import read_json
-from indexer.embedding.onnx.bert import build_bert, name_prefix, read_config
+from indexer.embedding.onnx.bert_config import name_prefix, read_config
 from indexer.embedding.onnx.encoder import Beginning, Encoder, Feeds, TokenBatch, padded
-from indexer.embedding.onnx.graph import Graph
-from indexer.embedding.onnx.linear import Linear
 from indexer.embedding.spec import ModelSpec
 from indexer.types import Pooling, Vectors
+
+if TYPE_CHECKING:
+    from indexer.embedding.onnx.graph import Graph
+    from indexer.embedding.onnx.linear import Linear
 
 
 class BertEncoder(Encoder):
@@ -32,8 +36,10 @@ class BertEncoder(Encoder):
             f"{prefix}position_embeddings.weight", (int(positions), hidden)
         ) + kinds.take(np.zeros(1, dtype=np.int64))
 
-    def build(self, graph: Graph, linear: Linear) -> None:
+    def build(self, graph: "Graph", linear: "Linear") -> None:
         """See `Encoder.build`."""
+        from indexer.embedding.onnx.bert import build_bert
+
         build_bert(graph, linear, self._checkpoint, self._config, self._pooling is Pooling.CLS)
 
     def feeds(self, batch: TokenBatch, beginning: Beginning | None = None, kept: int = 0) -> Feeds:

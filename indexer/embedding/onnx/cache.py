@@ -18,8 +18,7 @@ from typing import Any
 
 from indexer.embedding.file_hashes import sha256_of
 from indexer.embedding.onnx.encoder import Encoder, encoder_of
-from indexer.embedding.onnx.graph import GRAPH_NAME, WEIGHTS_NAME, Graph
-from indexer.embedding.onnx.linear import Linear
+from indexer.embedding.onnx.files import GRAPH_NAME, WEIGHTS_NAME
 from indexer.embedding.onnx.saturation import activation_levels
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import ModelError
@@ -59,7 +58,8 @@ def prepare(
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
         try:
-            _build(encoder or encoder_of(spec), precision, draft, on_progress)
+            levels = _levels(precision, cache_folder)
+            _build(encoder or encoder_of(spec), precision, levels, draft, on_progress)
             _seal(draft, spec, precision)
             _put_in_place(draft, target, cache_folder)
         finally:
@@ -74,7 +74,7 @@ def prepare(
 
 def folder_of(spec: ModelSpec, precision: Precision, cache_folder: Path) -> Path:
     """Where the graph of these weights lies, whether it is there or not."""
-    levels = activation_levels() if precision is Precision.INT8 else 0
+    levels = _levels(precision, cache_folder)
     config = (spec.transformer_folder / "config.json").read_bytes()
     parts = [
         str(GRAPH_VERSION),
@@ -128,11 +128,17 @@ def size_bytes(folder: Path) -> int:
     return sum((folder / name).stat().st_size for name in _FILES)
 
 
+def _levels(precision: Precision, cache_folder: Path) -> int:
+    return activation_levels(cache_folder / "graphs") if precision is Precision.INT8 else 0
+
+
 def _build(
-    encoder: Encoder, precision: Precision, folder: Path, on_progress: OnBytes | None
+    encoder: Encoder, precision: Precision, levels: int, folder: Path, on_progress: OnBytes | None
 ) -> None:
+    from indexer.embedding.onnx.graph import Graph
+    from indexer.embedding.onnx.linear import Linear
+
     with Graph(folder, on_progress) as graph:
-        levels = activation_levels() if precision is Precision.INT8 else 0
         encoder.build(graph, Linear(graph, precision, levels))
         graph.save()
 

@@ -3,16 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.embedding.model_folder import read_json
-from indexer.embedding.onnx.graph import Graph
-from indexer.embedding.onnx.linear import Linear
 from indexer.embedding.spec import ModelSpec
 from indexer.types import Vectors
+
+if TYPE_CHECKING:  # building needs the package onnx, running does not
+    from indexer.embedding.onnx.graph import Graph
+    from indexer.embedding.onnx.linear import Linear
 
 Feeds = Mapping[str, npt.NDArray[Any]]
 TokenBatch = Sequence[Sequence[int]]
@@ -33,7 +35,7 @@ class Encoder(ABC):
     takes_beginnings: bool  # whether keys and values of a common beginning can be kept
 
     @abstractmethod
-    def build(self, graph: Graph, linear: Linear) -> None:
+    def build(self, graph: "Graph", linear: "Linear") -> None:
         """Add everything to an empty graph.
 
         Raises:
@@ -61,7 +63,7 @@ def reason_against(spec: ModelSpec) -> str | None:
     Raises:
         ModelError: config.json cannot be read.
     """
-    from indexer.embedding.onnx import bert
+    from indexer.embedding.onnx import bert_config as bert
     from indexer.embedding.runtimes.packed import config as qwen3
 
     if spec.architecture == "qwen3":

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-GRAPH_NAME = "model.onnx"
-WEIGHTS_NAME = "model.weights"
+from indexer.embedding.onnx.files import GRAPH_NAME, WEIGHTS_NAME
+
 CONTRIB = "com.microsoft"  # ONNX Runtime's own operators
 
 _OPSET = 21

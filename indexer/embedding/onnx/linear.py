@@ -15,13 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.embedding.onnx.graph import CONTRIB, Graph
+from indexer.embedding.onnx.saturation import FULL_LEVELS
 from indexer.modes import Precision
 
 _WEIGHT_LEVELS = 127
-# Two neighbouring products must fit into 16 bits where the CPU adds them there (AVX2's vpmaddubsw
-# without VNNI saturates): 2 * 127 * 127 = 32,258 <= 32,767, but 2 * 255 * 127 = 64,770.
-FULL_LEVELS = 127
-SAFE_LEVELS = 63
 _LEAST = 1e-30  # keeps a token of zeros from dividing by zero
 
 

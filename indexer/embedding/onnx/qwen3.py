@@ -30,15 +30,15 @@ import numpy as np
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.onnx.graph import CONTRIB, Graph
 from indexer.embedding.onnx.linear import Linear, Tokens
-from indexer.embedding.onnx.qwen3_layer import Gains, LayerWeights, Matrix, read_layer, smooth
+from indexer.embedding.onnx.qwen3_layer import (
+    Gains,
+    LayerWeights,
+    Matrix,
+    name_prefix,
+    read_layer,
+    smooth,
+)
 from indexer.embedding.runtimes.packed.config import Qwen3Config
-
-_PREFIXES = ("", "model.")  # as the embedding models are published, and as causal ones are saved
-
-
-def name_prefix(checkpoint: Checkpoint) -> str:
-    """What stands before the names of the encoder's tensors."""
-    return next((p for p in _PREFIXES if f"{p}embed_tokens.weight" in checkpoint), "")
 
 
 def build_qwen3(graph: Graph, linear: Linear, checkpoint: Checkpoint, config: Qwen3Config) -> None:

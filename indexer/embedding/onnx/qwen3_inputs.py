@@ -1,18 +1,21 @@
 """Token ids -> the inputs of the Qwen3 graph, and its output -> vectors."""
 
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.onnx.encoder import Beginning, Encoder, Feeds, TokenBatch, padded
-from indexer.embedding.onnx.graph import Graph
-from indexer.embedding.onnx.linear import Linear
-from indexer.embedding.onnx.qwen3 import build_qwen3, name_prefix
+from indexer.embedding.onnx.qwen3_layer import name_prefix
 from indexer.embedding.runtimes.packed.config import read_config
 from indexer.embedding.spec import ModelSpec
 from indexer.types import Vectors
+
+if TYPE_CHECKING:
+    from indexer.embedding.onnx.graph import Graph
+    from indexer.embedding.onnx.linear import Linear
 
 _HIDDEN = np.float32(-1e30)  # added to a score, leaves no share to padding
 _FIRST_POSITIONS = 1024
@@ -32,8 +35,10 @@ class Qwen3Encoder(Encoder):
         self._lock = threading.Lock()
         self._cos, self._sin = self._rotations(_FIRST_POSITIONS)
 
-    def build(self, graph: Graph, linear: Linear) -> None:
+    def build(self, graph: "Graph", linear: "Linear") -> None:
         """See `Encoder.build`."""
+        from indexer.embedding.onnx.qwen3 import build_qwen3
+
         build_qwen3(graph, linear, self._checkpoint, self._config)
 
     def feeds(self, batch: TokenBatch, beginning: Beginning | None = None, kept: int = 0) -> Feeds:

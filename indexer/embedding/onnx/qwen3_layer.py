@@ -21,6 +21,7 @@ from indexer.embedding.runtimes.packed.config import Qwen3Config
 Matrix = npt.NDArray[np.float32]  # shape (outputs, inputs)
 Gains = npt.NDArray[np.float32]
 
+_PREFIXES = ("", "model.")  # as the embedding models are published, and as causal ones are saved
 # A factor beyond this says that a channel is dead on one side: leave it be.
 _LARGEST_FACTOR = 1e4
 
@@ -40,6 +41,11 @@ class LayerWeights:
     gate: Matrix
     up: Matrix
     down: Matrix
+
+
+def name_prefix(checkpoint: Checkpoint) -> str:
+    """What stands before the names of the encoder's tensors."""
+    return next((p for p in _PREFIXES if f"{p}embed_tokens.weight" in checkpoint), "")
 
 
 def read_layer(checkpoint: Checkpoint, config: Qwen3Config, name: str) -> LayerWeights:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from indexer.embedding.onnx.cache import prepare
 from indexer.embedding.onnx.encoder import Beginning, encoder_of
-from indexer.embedding.onnx.graph import GRAPH_NAME
+from indexer.embedding.onnx.files import GRAPH_NAME
 from indexer.embedding.onnx.session import Session, is_out_of_memory
 from indexer.embedding.runtimes.base import Runtime, TokenBatch
 from indexer.embedding.spec import ModelSpec

@@ -9,8 +9,8 @@ import pytest
 
 from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.onnx import cache
-from indexer.embedding.onnx.graph import GRAPH_NAME, WEIGHTS_NAME
-from indexer.embedding.onnx.linear import FULL_LEVELS, SAFE_LEVELS
+from indexer.embedding.onnx.files import GRAPH_NAME, WEIGHTS_NAME
+from indexer.embedding.onnx.saturation import FULL_LEVELS, SAFE_LEVELS
 from indexer.embedding.runtimes.onnx_cpu import OnnxModel
 from indexer.errors import ModelError
 from indexer.modes import Precision
@@ -67,7 +67,9 @@ def test_damaged_graph_is_built_anew(
     assert not cache.is_intact(folder, tmp_path)
     np.testing.assert_array_equal(_embed(tiny, precision, tmp_path), expected)
     assert (folder / WEIGHTS_NAME).read_bytes() == weights
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name]  # no drafts left
+    assert [p.name for p in folder.parent.iterdir() if p.is_dir()] == [
+        folder.name
+    ]  # no drafts left
 
 
 def _embed(reference: LocalEmbedder, precision: Precision, folder: Path) -> np.ndarray:
@@ -96,7 +98,7 @@ def test_int8_graph_of_a_saturating_cpu_is_another(
 ) -> None:
     folders = []
     for levels in (FULL_LEVELS, SAFE_LEVELS):
-        monkeypatch.setattr(cache, "activation_levels", lambda levels=levels: levels)
+        monkeypatch.setattr(cache, "activation_levels", lambda _, levels=levels: levels)
         folders.append(cache.folder_of(tiny.spec, Precision.INT8, tmp_path))
     assert folders[0] != folders[1]
 
@@ -120,4 +122,4 @@ def test_other_process_that_was_first_wins(
     monkeypatch.setattr(cache, "_seal", seal_late)
     folder = cache.prepare(tiny.spec, Precision.FP32, tmp_path)
     assert cache.is_intact(folder, tmp_path)
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert [p.name for p in folder.parent.iterdir() if p.is_dir()] == [folder.name]

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.embedding.onnx.graph import GRAPH_NAME, Graph
-from indexer.embedding.onnx.linear import FULL_LEVELS, SAFE_LEVELS, Linear
-from indexer.embedding.onnx.saturation import activation_levels
+from indexer.embedding.onnx.files import GRAPH_NAME
+from indexer.embedding.onnx.graph import Graph
+from indexer.embedding.onnx.linear import Linear
+from indexer.embedding.onnx.saturation import FULL_LEVELS, SAFE_LEVELS, activation_levels
 from indexer.embedding.onnx.session import Session
 from indexer.modes import Precision
 from indexer.types import Vectors
@@ -46,7 +47,7 @@ def test_int8_product_is_that_of_the_rounded_values(
     tmp_path: Path, numbers: tuple[Vectors, Vectors], levels: int
 ) -> None:
     """Tokens twelve orders of magnitude apart: each has its own scale, a token of zeros too."""
-    if levels > activation_levels():
+    if levels > activation_levels(tmp_path):
         pytest.skip("the product of this CPU saturates over the full range")
     states, weights = numbers
     product = _product(tmp_path, states, weights, Precision.INT8, levels)
@@ -62,6 +63,6 @@ def test_largest_values_do_not_saturate(tmp_path: Path) -> None:
     """All activations and weights at their ends: the sums that overflow 16 bits first."""
     states = np.ones((1, INPUTS), dtype=np.float32)
     weights = np.ones((OUTPUTS, INPUTS), dtype=np.float32)
-    product = _product(tmp_path, states, weights, Precision.INT8, activation_levels())
+    product = _product(tmp_path, states, weights, Precision.INT8, activation_levels(tmp_path))
     np.testing.assert_allclose(product, np.full((1, OUTPUTS), INPUTS), rtol=1e-5)
     assert np.iinfo(np.int16).max >= 2 * (2 * SAFE_LEVELS + 1) * 127

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.onnx import qwen3
-from indexer.embedding.onnx.qwen3_layer import LayerWeights, read_layer, smooth
+from indexer.embedding.onnx.qwen3_layer import LayerWeights, name_prefix, read_layer, smooth
 from indexer.embedding.runtimes.onnx_cpu import OnnxModel
 from indexer.embedding.runtimes.packed.config import read_config
 from indexer.embedding.spec import load_spec
@@ -84,7 +84,7 @@ def test_smoothed_layers_are_the_same_function(
 def test_dead_channels_stay_as_they_are(tiny_folder: Path) -> None:
     config = read_config(tiny_folder)
     checkpoint = Checkpoint(tiny_folder)
-    prefix = qwen3.name_prefix(checkpoint)
+    prefix = name_prefix(checkpoint)
     weights = read_layer(checkpoint, config, f"{prefix}layers.0.")
     weights.input_gains[3] = 0
     weights.down[:, 5] = 0
