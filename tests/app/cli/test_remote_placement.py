@@ -3,6 +3,8 @@
 import hashlib
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -76,6 +78,25 @@ def test_collection_made_locally_is_searched_remotely(indexed: Indexed, peer: st
         local = run_cli("search", QUERY, "--json", "--placement", "cpu")
         found = run_cli("search", QUERY, "--json", "--placement", "remote", "--endpoint", peer)
     assert [hit[:2] for hit in hits_of(found.out)] == [hit[:2] for hit in hits_of(local.out)]
+
+
+def test_remote_search_loads_no_model_library(indexed: Indexed, peer: str) -> None:
+    code = (
+        "import sys; from app.cli.main import app\n"
+        "try: app(prog_name='semsearch')\n"
+        "except SystemExit: pass\n"
+        "print({'torch', 'transformers', 'onnxruntime'} & set(sys.modules), file=sys.stderr)"
+    )
+    with clean_environment(indexed.home):
+        run_cli("search", QUERY, "--endpoint", peer)  # its self-test starts the reference
+        ran = subprocess.run(
+            [sys.executable, "-c", code, "search", QUERY, "--endpoint", peer, "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert len(hits_of(ran.stdout)) > 0
+    assert ran.stderr.splitlines()[-1] == "set()"
 
 
 def test_endpoint_out_of_reach_exits_69_and_leaves_no_collection(
