@@ -26,12 +26,22 @@ def open_on_gpu(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Runtime:
             "placement cpu, or install the NVIDIA driver and a CUDA build of torch "
             "(https://pytorch.org/get-started)."
         )
-    device = wishes.device or "cuda"
     against = reason_against(spec)
     check_precision(spec, mode, against)
+    try:
+        return _loaded(spec, mode, wishes, packed=against is None)
+    except torch.OutOfMemoryError as error:
+        raise PlacementError(
+            f"Mode {mode}: {spec.model} does not fit into the GPU's memory ({error}). Free some, "
+            "or use placement offload or cpu."
+        ) from error
+
+
+def _loaded(spec: ModelSpec, mode: Mode, wishes: Wishes, packed: bool) -> Runtime:
+    device = wishes.device or "cuda"
     if mode.placement is Placement.OFFLOAD:
-        return _offloaded(spec, mode, wishes, device, packed=against is None)
-    if against is None:
+        return _offloaded(spec, mode, wishes, device, packed)
+    if packed:
         from indexer.embedding.runtimes.packed.opening import open_resident
 
         return open_resident(spec, device, mode.precision, wishes.max_batch_tokens)

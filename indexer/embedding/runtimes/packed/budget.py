@@ -82,7 +82,7 @@ def plan_stream(
         raise PlacementError(
             f"Placement offload: needs at least {-(-needed // (1 << 20))} MiB of GPU memory for "
             f"two layers and {least} tokens, {vram_bytes >> 20} MiB are allowed. Raise "
-            "--max-vram, or use placement cpu."
+            "SEMSEARCH_MAX_VRAM_MIB, or use placement cpu."
         )
     return StreamPlan(0, BUFFERS, tokens)
 

@@ -103,11 +103,11 @@ def open_streamed(
     form: Form = PlainForm(checkpoint.layout, dtype)
     if precision is Precision.INT8:
         form = Int8Form(checkpoint.layout, dtype, device)
-    if device != "cpu":
-        limit_vram(device, vram_bytes)
     stage = _Stage(checkpoint, form, copies, attend, device, dtype)
     try:
         plan = stage.plan(vram_bytes, max_batch_tokens)
+        if device != "cpu":
+            limit_vram(device, vram_bytes)
         source = stage.source(plan)
     except BaseException:
         copies.close()

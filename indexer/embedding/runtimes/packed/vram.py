@@ -24,6 +24,7 @@ def limit_vram(device: str, limit_bytes: int) -> None:
     """
     import torch
 
+    torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(device).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), device)
 

@@ -55,3 +55,15 @@ def test_gpu_out_of_memory_halves_and_goes_on(tiny: LocalEmbedder, tiny_folder: 
 def test_auto_placement_takes_the_gpu(tiny_folder: Path) -> None:
     with open_embedder(load_spec(tiny_folder)) as opened:
         assert opened.runtime.placement is Placement.GPU
+
+
+@pytest.mark.parametrize("vram_mib", [256, None])
+def test_offload_of_another_architecture_goes_through_accelerate(
+    minilm: LocalEmbedder, vram_mib: int | None
+) -> None:
+    limit = vram_mib << 20 if vram_mib else None
+    wishes = Wishes(Placement.OFFLOAD, Precision.FP32, max_vram_bytes=limit)
+    with open_embedder(minilm.spec, wishes) as opened:
+        assert str(opened.mode) == "offload:fp32"
+        vectors = opened.embed(TEXTS, Kind.DOCUMENT)
+    assert np.abs(vectors - minilm.embed(TEXTS, Kind.DOCUMENT)).max() <= 1e-4
