@@ -247,6 +247,11 @@ class Settings(BaseModel):
             )
 
     @property
+    def prepared_folder(self) -> Path:
+        """Where graphs built from models lie; like those it may be emptied."""
+        return self.models_folder / "prepared"
+
+    @property
     def collections_folder(self) -> Path:
         """Where the collections lie, one folder each."""
         return self.home / "collections"

@@ -75,8 +75,14 @@ def embedded_texts(hash_embedder: Embedder) -> Callable[[], int]:
     return lambda: runtime.texts
 
 
+@pytest.fixture(scope="session")
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where graphs are prepared: once for all tests, and not among the user's own."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home folder; no setting of the machine reaches the test."""
     for name in [n for n in os.environ if n.startswith(("SEMSEARCH_", "HF_", "XDG_"))]:
         if name != "SEMSEARCH_TEST_DATA":
@@ -84,4 +90,5 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("SEMSEARCH_HOME", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
     return folder

@@ -43,7 +43,7 @@ COMMANDS = [
             "model",
         )
     ),
-    *(["model", name] for name in ("list", "pull")),
+    *(["model", name] for name in ("list", "pull", "optimise")),
 ]
 
 

@@ -61,6 +61,7 @@ def clean_environment(home: Path) -> Iterator[None]:
                 patch.delenv(name)
         patch.setenv("SEMSEARCH_HOME", str(home))
         patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
         yield
 
 

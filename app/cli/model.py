@@ -1,12 +1,21 @@
-"""`semsearch model`: list the models there are, fetch one ahead of time."""
+"""`semsearch model`: list the models there are, fetch one or prepare one ahead of time."""
 
-from typing import Annotated
+import time
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.context import Context, JsonOption
 
-app = typer.Typer(help="List models, download one.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from app.cli.progress import Screen
+    from app.settings import Settings
+    from indexer.embedding.spec import ModelSpec
+    from indexer.modes import Precision
+
+app = typer.Typer(
+    help="List models, download one, prepare one.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command("list")
@@ -72,3 +81,76 @@ def pull(
     ]
     for line in table(rows):
         print_line(line)
+
+
+@app.command()
+def optimise(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="Short name, hub id or folder.")],
+    precision: Annotated[str, typer.Option(help="int8 or fp32.")] = "int8",
+    force: Annotated[bool, typer.Option("--force", help="Build it anew even if it is there.")] = (
+        False
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Prepare the copy of a model that runs on the CPU, which its first use would otherwise do."""
+    from app.cli.output import duration, mebibytes, print_json, print_line, table
+    from app.cli.progress import watch
+    from app.search.models import Models
+
+    start: Context = context.obj
+    settings = start.settings(precision=precision)
+    with watch(as_json) as screen:
+        spec = Models(settings, screen.on_download).named(model)
+        values = _prepare(settings, spec, screen, force=force)
+    if as_json:
+        print_json(values)
+        return
+    rows = [
+        ["model", spec.model],
+        ["precision", precision],
+        ["folder", values["folder"]],
+        ["size", f"{mebibytes(values['bytes'])} (weights: {mebibytes(spec.weights_bytes)})"],
+        ["built", f"in {duration(values['seconds'])}" if values["built"] else "was there already"],
+    ]
+    for line in table(rows):
+        print_line(line)
+
+
+def _prepare(
+    settings: "Settings", spec: "ModelSpec", screen: "Screen", *, force: bool
+) -> dict[str, Any]:
+    """Where the prepared copy lies, its size, and what it took."""
+    from indexer.embedding.onnx import cache
+
+    precision = _preparable(settings.precision, spec)
+    place = settings.prepared_folder
+    if force:
+        cache.remove(spec, precision, place)
+    intact = cache.is_intact(cache.folder_of(spec, precision, place), place)
+    started = time.perf_counter()
+    folder = cache.prepare(spec, precision, place, screen.on_written)
+    return {
+        "model": spec.model,
+        "precision": precision,
+        "folder": str(folder),
+        "bytes": cache.size_bytes(folder),
+        "weights_bytes": spec.weights_bytes,
+        "built": not intact,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def _preparable(precision: "Precision | None", spec: "ModelSpec") -> "Precision":
+    """The precision, if there is a prepared form of this model in it."""
+    from indexer.embedding.onnx.encoder import reason_against
+    from indexer.errors import PlacementError, UsageError
+    from indexer.modes import Precision
+
+    if precision not in (Precision.INT8, Precision.FP32):
+        raise UsageError(f"--precision {precision}: the CPU's prepared copies are int8 and fp32.")
+    if reason := reason_against(spec):
+        raise PlacementError(
+            f"{spec.model} runs without a prepared copy: {reason}. There is nothing to do for it."
+        )
+    return precision

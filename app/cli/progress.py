@@ -46,6 +46,10 @@ class Screen:
         share = f" of {mebibytes(total)}" if total else ""
         self._update(f"Downloading {printable(file)}: {mebibytes(done)}{share}")
 
+    def on_written(self, size_bytes: int) -> None:
+        """Progress of a prepared copy, in bytes of weights written."""
+        self._update(f"Writing the prepared copy: {mebibytes(size_bytes)}")
+
     def on_progress(self, progress: Progress) -> None:
         """Progress of indexing."""
         speed = (

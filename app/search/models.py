@@ -116,7 +116,7 @@ class Models:
             return self._loaded[key]
 
     def _open(self, spec: ModelSpec, dimension: int | None) -> Embedder:
-        embedder = open_embedder(spec, self._wishes, dimension)
+        embedder = open_embedder(spec, self._wishes, dimension, self._settings.prepared_folder)
         try:
             prove(embedder, self._settings.home / "proofs", self._say)
         except BaseException:
