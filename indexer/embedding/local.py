@@ -1,7 +1,8 @@
 """A model in this process: tokenise, batch by length, run, pool, normalise, check."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from indexer.modes import Mode
 from indexer.types import Kind, Vectors
 
 _PROMPTS = 1000  # remembered; instructions come from users
+
+# Texts sorted by length and batched together: enough for even batches, few enough that tokenising
+# the next ones hides behind the computing, which matters on a GPU.
+WINDOW = 2048
 
 
 class LocalEmbedder(Embedder):
@@ -46,10 +51,37 @@ class LocalEmbedder(Embedder):
         instruction: str | None = None,
         on_batch: OnBatch | None = None,
     ) -> Vectors:
-        """See `Embedder.embed`; batches go from the longest texts to the shortest."""
+        """See `Embedder.embed`; batches go from the longest texts of a window to the shortest."""
         if len(texts) == 1:
             self._expect(self.tokenizer.prompt(kind, instruction))
-        ids = self.tokenizer.encode(texts, kind, instruction)
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        first = 0
+        for ids in self._tokenised(texts, kind, instruction):
+            vectors[first : first + len(ids)] = self._embed_window(ids, first, on_batch)
+            first += len(ids)
+        return vectors
+
+    def _tokenised(
+        self, texts: Sequence[str], kind: Kind, instruction: str | None
+    ) -> Iterator[list[list[int]]]:
+        """Token ids window by window; while one is embedded, the next is tokenised."""
+
+        def encode(start: int) -> list[list[int]]:
+            return self.tokenizer.encode(texts[start : start + WINDOW], kind, instruction)
+
+        if len(texts) <= WINDOW:
+            yield encode(0)
+            return
+        with ThreadPoolExecutor(1, "tokeniser") as ahead:
+            coming = ahead.submit(encode, 0)
+            for start in range(WINDOW, len(texts), WINDOW):
+                ids = coming.result()
+                coming = ahead.submit(encode, start)
+                yield ids
+            yield coming.result()
+
+    def _embed_window(self, ids: list[list[int]], first: int, on_batch: OnBatch | None) -> Vectors:
+        """Unit vectors of a window whose first text has place `first` in the caller's list."""
         lengths = [len(tokens) for tokens in ids]
         order = by_length(lengths)
         vectors = np.empty((len(ids), self.dimension), dtype=np.float32)
@@ -59,7 +91,8 @@ class LocalEmbedder(Embedder):
             ahead = [lengths[row] for row in order[start:]]
             end = start + self.runtime.batch_size(ahead)
             rows = order[start:end]
-            vectors[rows] = self._embed_batch([ids[row] for row in rows], rows)
+            places = [first + row for row in rows]
+            vectors[rows] = self._embed_batch([ids[row] for row in rows], places)
             if on_batch is not None:
                 on_batch(len(rows), sum(lengths[row] for row in rows))
             start = end
