@@ -10,10 +10,12 @@ from app.settings import Settings
 from indexer.documents.chunk import CHUNKER_VERSION, ChunkOptions
 from indexer.documents.discover import DiscoverOptions, resolve_root
 from indexer.documents.read import ReadLimits
-from indexer.embedding.estimate import predict_cost
+from indexer.embedding.planning.choose import expected, plan_for
+from indexer.embedding.planning.plan import Option
+from indexer.embedding.planning.size import read_size
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import UsageError
-from indexer.modes import Precision
+from indexer.modes import Placement
 from indexer.pipeline.dry_run import DryRun, Known, predict
 from indexer.pipeline.run import IndexOptions
 from indexer.storage.collection import Collection
@@ -101,7 +103,7 @@ def targets(paths: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def foresee(
-    settings: Settings,
+    models: Models,
     paths: Sequence[Path],
     folder: Path,
     spec: ModelSpec,
@@ -109,14 +111,22 @@ def foresee(
     options: IndexOptions,
 ) -> DryRun:
     """What indexing these paths would do and cost; changes nothing and takes no lock."""
-    precision = settings.precision or Precision.FP32
-    cost = predict_cost(spec, settings.placement, precision, settings.batch_tokens)
+    option = _expected(models, spec)
     if not is_collection(folder):
-        return predict(paths, Known.nothing(), spec, contract, options, cost)
+        return predict(paths, Known.nothing(), spec, contract, options, option)
     with Collection.open(folder) as existing, existing.snapshot() as now:
         same = now.head.contract == contract  # else everything would be embedded anew
         known = Known(now.known_files, now.known_keys) if same else Known.nothing()
-        return predict(paths, known, spec, contract, options, cost)
+        return predict(paths, known, spec, contract, options, option)
+
+
+def _expected(models: Models, spec: ModelSpec) -> Option | None:
+    """Where the model will run, by the planner; None: on another machine."""
+    wishes = models.wishes
+    if wishes.placement is Placement.REMOTE:
+        return None
+    plan = plan_for(read_size(spec), wishes, folder=spec.transformer_folder, measure_speed=True)
+    return expected(plan, wishes)
 
 
 def is_collection(folder: Path) -> bool:

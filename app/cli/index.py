@@ -84,7 +84,7 @@ def _run(
         name, spec, contract = choose_model(settings, models, folder, reembed=reembed)
         options = index_options(settings, contract, *globs, workers=WORKERS)
         if dry_run:
-            show_dry_run(foresee(settings, wanted, folder, spec, contract, options), as_json)
+            show_dry_run(foresee(models, wanted, folder, spec, contract, options), as_json)
             return
         if name is not None:
             models.remember(spec.weights_sha256, name)

@@ -175,8 +175,9 @@ def show_dry_run(prediction: DryRun, as_json: bool) -> None:
         f"{prediction.documents:,} documents, {prediction.chunks:,} chunks, "
         f"{prediction.new_tokens:,} tokens to embed of {prediction.tokens:,}."
     )
-    say(
-        f"Predicted on {prediction.mode}: {duration(prediction.seconds)} "
-        f"({prediction.tokens_per_s:,.0f} tokens/s), {mebibytes(prediction.ram_bytes)} RAM, "
-        f"{mebibytes(prediction.disk_bytes)} disk. Nothing was changed."
-    )
+    cost = f"Predicted on {prediction.mode}: "
+    if prediction.seconds is not None and prediction.tokens_per_s is not None:
+        cost += f"{duration(prediction.seconds)} ({prediction.tokens_per_s:,.0f} tokens/s), "
+    if prediction.ram_bytes is not None:
+        cost += f"{mebibytes(prediction.ram_bytes)} RAM, "
+    say(f"{cost}{mebibytes(prediction.disk_bytes)} disk. Nothing was changed.")

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,14 @@ from app.settings import Settings
 from indexer.embedding import hub, models
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.opening import open_embedder
+from indexer.embedding.planning.published import PUBLISHED
+from indexer.embedding.planning.size import ModelSize, read_size
 from indexer.embedding.proof.prove import Say, prove
+from indexer.embedding.proof.quality import is_good_enough
 from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.wishes import Endpoint, Wishes
 from indexer.errors import ContractError, ModelError
-from indexer.modes import Placement
+from indexer.modes import Mode, Placement, Precision
 from indexer.types import Contract
 
 if TYPE_CHECKING:  # commands without a collection need no storage
@@ -79,6 +83,26 @@ class Models:
         )
         return load_spec(folder, ref, settings.home / "hashes")
 
+    def size(self, name: str) -> tuple[ModelSize, Path | None]:
+        """(what a model weighs, its folder); downloads nothing: None where it is not here yet.
+
+        Raises:
+            ModelError: unknown, or neither here nor of a published size.
+        """
+        with suppress(ModelError):  # the bundled model's package is not installed
+            folder = hub.local_folder(models.resolve(name), self._settings.models_folder)
+            if folder.is_dir():
+                spec = self.named(name)
+                return read_size(spec), spec.transformer_folder
+        known = {size.model: size for size in PUBLISHED.values()} | PUBLISHED
+        if name in known:
+            return known[name], None
+        ref = models.resolve(name)
+        raise ModelError(
+            f"Model {name}: {ref.model} is not on this machine, and its size is not known. Run "
+            f"`semsearch model pull {name}` first."
+        )
+
     def of_contract(self, contract: Contract) -> ModelSpec:
         """The model whose weights a collection was embedded with.
 
@@ -115,14 +139,26 @@ class Models:
                 self._loaded[key] = self._open(spec, dimension)
             return self._loaded[key]
 
-    def _open(self, spec: ModelSpec, dimension: int | None) -> Embedder:
-        embedder = open_embedder(spec, self._wishes, dimension, self._settings.prepared_folder)
+    def _open(
+        self, spec: ModelSpec, dimension: int | None, wishes: Wishes | None = None
+    ) -> Embedder:
+        wishes = wishes or self.wishes
+        embedder = open_embedder(spec, wishes, dimension, self._settings.prepared_folder)
+        proofs = self._settings.home / "proofs"
         try:
-            prove(embedder, self._settings.home / "proofs", self._say)
+            prove(embedder, proofs, self._say)
+            good = is_good_enough(embedder, proofs, self._say)
         except BaseException:
             embedder.close()
             raise
-        return embedder
+        if good:
+            return embedder
+        embedder.close()
+        # On a GPU bf16 is what fp32 is on the CPU: exact enough, and it fits.
+        on_cpu = embedder.mode.placement is Placement.CPU
+        instead = Precision.FP32 if on_cpu else Precision.BF16
+        self._say(f"Using {Mode(embedder.mode.placement, instead)} instead.")
+        return self._open(spec, dimension, replace(wishes, precision=instead))
 
     def embedder_of(self, contract: Contract) -> Embedder:
         """The embedder for queries on a collection of this contract; found and checked once."""
@@ -174,14 +210,19 @@ class Models:
         return rows
 
     @property
-    def _wishes(self) -> Wishes:
+    def wishes(self) -> Wishes:
+        """Where and how models shall run, by the settings."""
         settings = self._settings
         key = settings.endpoint_key.get_secret_value() if settings.endpoint_key else None
         return Wishes(
             placement=Placement.REMOTE if settings.runs_remote else settings.placement,
             precision=settings.precision,
+            engine=settings.engine,
             threads=settings.threads,
             max_batch_tokens=settings.batch_tokens,
+            max_vram_bytes=_bytes(settings.max_vram_mib),
+            max_ram_bytes=_bytes(settings.max_ram_mib),
+            visible_gpus=settings.visible_gpus,
             endpoints=tuple(
                 Endpoint(
                     url,
@@ -219,6 +260,10 @@ class Models:
             draft.replace(self._registry)
         except OSError as error:
             raise ModelError(f"{self._registry}: cannot be written: {error}") from None
+
+
+def _bytes(mebibytes: int | None) -> int | None:
+    return None if mebibytes is None else mebibytes << 20
 
 
 def _size(folder: Path) -> int:

@@ -3,11 +3,13 @@
 import atexit
 import shutil
 import tempfile
+from collections.abc import Set
 from functools import cache
 from pathlib import Path
 
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.local import LocalEmbedder
+from indexer.embedding.planning.choose import settle
 from indexer.embedding.runtimes.base import Runtime
 from indexer.embedding.spec import ModelSpec
 from indexer.embedding.tokenizer import load_tokenizer
@@ -21,14 +23,16 @@ def open_embedder(
     wishes: Wishes | None = None,
     dimension: int | None = None,
     cache_folder: Path | None = None,
+    checked: Set[Mode] = frozenset(),
 ) -> Embedder:
     """The model, loaded.
 
     Args:
         spec: the model.
-        wishes: where and how it shall run; None: wherever is best.
+        wishes: where and how it shall run; the planner decides what they leave open.
         dimension: values kept of each vector (MRL); None for all.
         cache_folder: where prepared graphs are kept; None: they last as long as this process.
+        checked: quantised modes that the planner may choose: their quality on this model is known.
 
     Raises:
         PlacementError: this machine or this version cannot run that mode.
@@ -47,8 +51,10 @@ def open_embedder(
             f"{spec.folder}: holds no weights, only what a remote endpoint needs. Use placement "
             "remote, or a folder with model.safetensors."
         )
-    placement = wishes.placement or (Placement.GPU if _has_gpu() else Placement.CPU)
-    mode = Mode(placement, wishes.precision or Precision.FP32)
+    wishes = settle(spec, wishes, checked)
+    assert wishes.placement is not None
+    assert wishes.precision is not None
+    mode = Mode(wishes.placement, wishes.precision)
     if mode.placement is Placement.CPU and engine_of(spec, mode, wishes) is Engine.ONNX:
         from indexer.embedding.runtimes.onnx_cpu import OnnxModel
 
@@ -101,21 +107,11 @@ def _torch_runtime(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Runtime:
             f"Mode {mode} is not available in this version. Use placement cpu with precision fp32 "
             "or int8, or placement gpu with fp32, bf16 or fp16."
         )
+    from indexer.embedding.runtimes.allocator import limit_hoarding
     from indexer.embedding.runtimes.whole import WholeModel
 
+    limit_hoarding()
     return WholeModel(spec, "cpu", mode.precision, wishes.max_batch_tokens)
-
-
-def _has_gpu() -> bool:
-    """Whether torch would find a CUDA device; torch itself is asked only where a driver is."""
-    from indexer.embedding.hardware.torch_build import read_torch_build
-
-    build = read_torch_build()
-    if build is None or build.cuda is None:
-        return False
-    import torch
-
-    return torch.cuda.is_available()
 
 
 @cache

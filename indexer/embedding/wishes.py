@@ -54,4 +54,5 @@ class Wishes:
     max_batch_tokens: int | None = None  # in one forward pass
     max_vram_bytes: int | None = None
     max_ram_bytes: int | None = None
+    visible_gpus: str | None = None  # value of CUDA_VISIBLE_DEVICES; None: all
     endpoints: tuple[Endpoint, ...] = ()

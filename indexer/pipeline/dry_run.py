@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from indexer.embedding.estimate import Cost
+from indexer.embedding.planning.plan import Option
 from indexer.embedding.spec import ModelSpec
+from indexer.modes import Placement
 from indexer.pipeline.prepare import Outcome
 from indexer.pipeline.report import skipped_to_dict
 from indexer.pipeline.run import IndexOptions, prepare_options
@@ -45,9 +46,9 @@ class DryRun:
     tokens: int
     new_tokens: int
     mode: str
-    tokens_per_s: float
-    seconds: float
-    ram_bytes: int
+    tokens_per_s: float | None  # None: another machine's, which nothing here can tell
+    seconds: float | None
+    ram_bytes: int | None
     disk_bytes: int
     skipped: tuple[Skipped, ...]
 
@@ -63,9 +64,17 @@ def predict(
     spec: ModelSpec,
     contract: Contract,
     options: IndexOptions,
-    cost: Cost,
+    option: Option | None,
 ) -> DryRun:
     """Read and chunk everything that a run would, count, and multiply by the model's cost.
+
+    Args:
+        paths: files and folders.
+        known: what the collection has already.
+        spec: the model.
+        contract: of the collection.
+        options: of the run.
+        option: where the model would run, with its predicted cost; None: on another machine.
 
     Raises:
         ReadError: a path does not exist.
@@ -76,6 +85,7 @@ def predict(
     for outcome in prepare_all(found.jobs, preparing, options.workers):
         counts.add(outcome)
     vector_bytes = 2 * contract.dimension
+    speed = option.prediction.speed if option else None
     return DryRun(
         files=len(found.jobs),
         bytes=found.total_bytes,
@@ -85,10 +95,10 @@ def predict(
         chunks=counts.chunks,
         tokens=counts.tokens,
         new_tokens=counts.new_tokens,
-        mode=cost.mode,
-        tokens_per_s=cost.tokens_per_s,
-        seconds=counts.new_tokens / cost.tokens_per_s,
-        ram_bytes=cost.ram_bytes,
+        mode=str(option.mode) if option else str(Placement.REMOTE),
+        tokens_per_s=speed.tokens_per_s if speed else None,
+        seconds=counts.new_tokens / speed.tokens_per_s if speed else None,
+        ram_bytes=option.prediction.ram.peak if option else None,
         disk_bytes=2 * counts.text_bytes
         + 2 * vector_bytes * counts.new_texts
         + OVERHEAD_PER_CHUNK * counts.chunks,

@@ -173,7 +173,7 @@ def test_half_precision_model_falls_back_to_an_fp32_copy(tiny: LocalEmbedder) ->
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asserts what a machine without GPU says")
 def test_gpu_without_cuda_says_what_to_do(tiny: LocalEmbedder) -> None:
-    with pytest.raises(PlacementError, match="sees no CUDA device. Use placement cpu"):
+    with pytest.raises(PlacementError, match="no NVIDIA GPU found. Use placement cpu"):
         open_embedder(tiny.spec, Wishes(Placement.GPU))
 
 

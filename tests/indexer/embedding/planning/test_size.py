@@ -1,6 +1,7 @@
-"""Predicted cost: weights counted from headers alone, bad headers refused by name."""
+"""Sizes: weights counted from headers alone, bad headers refused by name."""
 
 import json
+import shutil
 import struct
 from pathlib import Path
 
@@ -8,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.embedding import estimate
-from indexer.embedding.estimate import predict_cost
-from indexer.embedding.models import resolve
+from indexer.embedding.models import SHORT_NAMES
+from indexer.embedding.planning.candidates import ONNX_BATCH_TOKENS
+from indexer.embedding.planning.published import PUBLISHED
+from indexer.embedding.planning.size import count_weights, read_size
+from indexer.embedding.runtimes.onnx_cpu import BATCH_TOKENS
 from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.errors import ModelError
-from indexer.modes import Placement, Precision
 
 
 def counted(folder: Path) -> tuple[int, int]:
-    return estimate._count_weights(folder)
+    return count_weights(folder)
 
 
 def shapes(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -62,38 +64,38 @@ def test_weights_of_minilm_are_counted_from_its_configuration(minilm_folder: Pat
     assert matrices == layers * (4 * hidden * hidden + 2 * hidden * inner) + pooler
 
 
-def test_cost_follows_from_speed_weights_and_precision(
-    minilm_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_size_of_minilm_is_what_is_published(minilm_spec: ModelSpec) -> None:
+    size, published = read_size(minilm_spec), PUBLISHED["minilm"]
+    assert (size.model, size.architecture) == (published.model, "bert")
+    assert (size.hidden, size.inner, size.layers) == (384, 1536, 6)
+    assert size.values == pytest.approx(published.values, rel=0.01)  # it has a pooler beside
+    assert size.file_bytes == pytest.approx(published.file_bytes, rel=0.01)
+    assert size.tokenizer_bytes == pytest.approx(published.tokenizer_bytes, rel=0.01)
+    assert size.file_value_bytes == 4
+    assert size.against_onnx is None
+
+
+def test_published_sizes_are_the_models_parameters() -> None:
+    """Parameters by the models' pages."""
+    billions = {"qwen3-0.6b": 0.596, "qwen3-4b": 4.02, "qwen3-8b": 7.57, "bge-micro-v2": 0.0174}
+    for name, count in billions.items():
+        assert PUBLISHED[name].values == pytest.approx(count * 1e9, rel=0.02)
+    assert set(PUBLISHED) == set(SHORT_NAMES)
+
+
+def test_onnx_batch_is_what_the_runtime_takes() -> None:
+    assert ONNX_BATCH_TOKENS == BATCH_TOKENS
+
+
+@pytest.mark.parametrize("value", ["many", -1, 0, 1.5, True, 1 << 40, None])
+def test_unbelievable_configuration_falls_back(
+    tiny_folder: Path, tmp_path: Path, value: object
 ) -> None:
-    spec = load_spec(minilm_folder, resolve("minilm"))
-    monkeypatch.setattr(estimate, "_cpu_flops", lambda: 100e9)
-    monkeypatch.setattr(estimate, "_gpu_flops", lambda _precision: 1000e9)
-    tables, matrices = counted(minilm_folder)
-    cpu = predict_cost(spec, Placement.CPU, Precision.FP32, batch_tokens=1000)
-    assert cpu.mode == "cpu:fp32"
-    assert cpu.tokens_per_s == pytest.approx(100e9 * estimate.EFFICIENCY / (2 * matrices))
-    activations = 1000 * 384 * estimate.ACTIVATIONS_PER_HIDDEN * 4
-    beside = estimate.BASE_BYTES + spec.weights_bytes
-    assert cpu.ram_bytes == beside + 4 * (tables + matrices) + activations
-    gpu = predict_cost(spec, Placement.GPU, Precision.BF16, batch_tokens=1000)
-    assert gpu.mode == "gpu:bf16"
-    assert gpu.tokens_per_s == pytest.approx(10 * cpu.tokens_per_s)
-    assert gpu.ram_bytes - beside == (cpu.ram_bytes - beside) / 2
-
-
-@pytest.mark.parametrize(("has_gpu", "mode"), [(True, "gpu:fp32"), (False, "cpu:fp32")])
-def test_cost_without_a_placement_takes_the_gpu_where_there_is_one(
-    minilm_folder: Path, monkeypatch: pytest.MonkeyPatch, has_gpu: bool, mode: str
-) -> None:
-    monkeypatch.setattr(estimate, "_has_gpu", lambda: has_gpu)
-    monkeypatch.setattr(estimate, "_cpu_flops", lambda: 1.0)
-    monkeypatch.setattr(estimate, "_gpu_flops", lambda _precision: 1.0)
-    spec: ModelSpec = load_spec(minilm_folder, resolve("minilm"))
-    assert predict_cost(spec, None, Precision.FP32).mode == mode
-
-
-def test_machine_speed_is_measured_as_a_plausible_number() -> None:
-    assert 1e8 < estimate._cpu_flops() < 1e15
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "tiny"))
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"intermediate_size": value}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert read_size(load_spec(folder)).inner == 4 * config["hidden_size"]
 
 
 def test_weights_in_several_files_are_added_up(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Which mode a model should run in: predicted memory and speed of each, and one recommended."""

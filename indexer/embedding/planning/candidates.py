@@ -1,0 +1,74 @@
+"""Every mode there is, with the engine that runs it: the rows of `semsearch plan`.
+
+A mode that this version cannot run is listed as such and never recommended. Making one available
+is one word here.
+"""
+
+from dataclasses import dataclass
+
+from indexer.embedding.runtimes.base import default_batch_tokens
+from indexer.embedding.wishes import Engine
+from indexer.modes import Mode, Placement, Precision
+
+# Tokens in one pass of `runtimes.onnx_cpu`, which planning must not import.
+ONNX_BATCH_TOKENS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A mode and its engine; `engine` is None where another machine runs the model."""
+
+    mode: Mode
+    engine: Engine | None
+    available: bool = True  # in this version
+
+    @property
+    def placement(self) -> Placement:
+        """Where the model runs."""
+        return self.mode.placement
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the weights."""
+        return self.mode.precision
+
+    @property
+    def value_bytes(self) -> float:
+        """Bytes of one weight, scales of quantised ones included."""
+        sizes = {Precision.FP32: 4.0, Precision.INT8: 1.01, Precision.INT4: 0.53}
+        return sizes.get(self.precision, 2.0)
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens in one forward pass where nobody asked for a number."""
+        if self.engine is Engine.ONNX:
+            return ONNX_BATCH_TOKENS
+        return default_batch_tokens(self.placement)
+
+    @property
+    def needs_check(self) -> bool:
+        """Whether its vectors must pass a quality check before it is taken unasked."""
+        return self.precision in (Precision.INT8, Precision.INT4)
+
+
+def _rows() -> tuple[Candidate, ...]:
+    gpu, offload, cpu = Placement.GPU, Placement.OFFLOAD, Placement.CPU
+    onnx, torch = Engine.ONNX, Engine.TORCH
+    return (
+        Candidate(Mode(gpu, Precision.BF16), torch),
+        Candidate(Mode(gpu, Precision.FP16), torch),
+        Candidate(Mode(gpu, Precision.FP32), torch),
+        Candidate(Mode(gpu, Precision.INT8), torch, False),
+        Candidate(Mode(gpu, Precision.INT4), torch, False),
+        Candidate(Mode(offload, Precision.BF16), torch),
+        Candidate(Mode(offload, Precision.FP16), torch),
+        Candidate(Mode(offload, Precision.FP32), torch),
+        Candidate(Mode(offload, Precision.INT8), torch),
+        Candidate(Mode(cpu, Precision.INT8), onnx),
+        Candidate(Mode(cpu, Precision.FP32), onnx),
+        Candidate(Mode(cpu, Precision.FP32), torch),
+        Candidate(Mode(cpu, Precision.BF16), torch),
+    )
+
+
+MODES = _rows()

@@ -1,0 +1,116 @@
+"""Predicted memory of a mode: weights, activations of a batch, and what libraries take.
+
+Constants come from benchmarks/plan/memory.py: peak RSS of a process of its own, torch 2.13,
+transformers 5.23, onnxruntime 1.32, Python 3.11 on Linux. It prints prediction over measurement.
+"""
+
+from indexer.embedding.planning.candidates import Candidate
+from indexer.embedding.planning.plan import MemoryNeed
+from indexer.embedding.planning.size import ModelSize
+from indexer.embedding.wishes import Engine
+from indexer.modes import Placement, Precision
+
+MIB = 1 << 20
+# Python with numpy, tokenizers and our own modules: 32 MiB; then the engine. torch and transformers
+# bring 230 MiB, onnxruntime 20.
+_PROGRAM = 32 * MIB
+_ENGINE = {Engine.TORCH: 230 * MIB, Engine.ONNX: 20 * MIB}
+# CUDA's libraries and context in RAM, and in the memory of the card. Not measured: no card here.
+CUDA_RAM = 1200 * MIB
+CUDA_CONTEXT = 500 * MIB
+# A tokenizer in memory against its file: Qwen3 119 MiB for 10.9, MiniLM 13 for 0.4.
+_TOKENIZER_PER_BYTE, _TOKENIZER_LEAST = 11, 8 * MIB
+# Buffers for matrix products, threads' arenas, and what glibc keeps at the heap's top
+# (runtimes/allocator): the peaks of MiniLM less base, weights and activations.
+_WORKSPACE = {Engine.TORCH: 120 * MIB, Engine.ONNX: 28 * MIB}
+_GPU_WORKSPACE = 64 * MIB  # cuBLAS: 8 to 32 MiB a stream, and rounding of torch's blocks
+
+
+def activation_bytes(size: ModelSize, candidate: Candidate, batch_tokens: int) -> int:
+    """Bytes alive at the widest point of a layer, the MLP.
+
+    Its two inner inputs and their product, the residual and the layer's own input and output.
+    """
+    value_bytes = 4 if candidate.precision in (Precision.FP32, Precision.INT8) else 2
+    if candidate.placement is not Placement.CPU:
+        value_bytes = 4 if candidate.precision is Precision.FP32 else 2
+    return batch_tokens * (3 * size.inner + 3 * size.hidden) * value_bytes
+
+
+def cpu_need(size: ModelSize, candidate: Candidate, batch_tokens: int) -> MemoryNeed:
+    """RAM of a model on the CPU."""
+    assert candidate.engine is not None
+    activations = activation_bytes(size, candidate, batch_tokens)
+    base = _PROGRAM + _ENGINE[candidate.engine] + tokenizer_need(size.tokenizer_bytes)
+    if candidate.engine is Engine.TORCH:
+        return MemoryNeed(
+            base=base,
+            weights=int(size.values * candidate.value_bytes),
+            activations=activations,
+            workspace=_WORKSPACE[candidate.engine],
+            loading=size.file_bytes,  # mapped until the last tensor is copied out of it
+        )
+    return MemoryNeed(
+        base=base,
+        # Rows of the token table are read from the mapped checkpoint; a corpus touches most.
+        weights=int(size.matrix_values * candidate.value_bytes)
+        + size.table_values * size.file_value_bytes,
+        activations=activations,
+        workspace=_WORKSPACE[candidate.engine],
+    )
+
+
+def gpu_ram_need(size: ModelSize, candidate: Candidate) -> MemoryNeed:
+    """RAM beside a GPU: the mapped checkpoint passes through it; with offload the layers stay.
+
+    Our own forward loads layer by layer, transformers the whole model before it moves.
+    """
+    weights = int(size.values * candidate.value_bytes)
+    base = _PROGRAM + _ENGINE[Engine.TORCH] + CUDA_RAM + tokenizer_need(size.tokenizer_bytes)
+    if candidate.placement is Placement.OFFLOAD:
+        return MemoryNeed(base=base, weights=weights, loading=size.file_bytes)
+    copied = 0 if size.against_packed is None else weights
+    return MemoryNeed(base=base, loading=copied + size.file_bytes)
+
+
+def gpu_need(size: ModelSize, candidate: Candidate, batch_tokens: int) -> MemoryNeed:
+    """VRAM of a whole model."""
+    return MemoryNeed(
+        base=CUDA_CONTEXT,
+        weights=int(size.values * candidate.value_bytes),
+        activations=activation_bytes(size, candidate, batch_tokens),
+        workspace=_GPU_WORKSPACE,
+    )
+
+
+def offload_need(
+    size: ModelSize, candidate: Candidate, batch_tokens: int, resident_layers: int
+) -> MemoryNeed:
+    """VRAM of a streamed model: the resident layers and two buffers, in which others take turns.
+
+    The token table stays in RAM.
+    """
+    buffers = 2 if resident_layers < size.layers else 0
+    layers = resident_layers + buffers
+    return MemoryNeed(
+        base=CUDA_CONTEXT,
+        weights=int(layers * size.layer_values * candidate.value_bytes),
+        activations=activation_bytes(size, candidate, batch_tokens),
+        workspace=_GPU_WORKSPACE,
+    )
+
+
+def most_resident_layers(
+    size: ModelSize, candidate: Candidate, batch_tokens: int, budget_bytes: int
+) -> int:
+    """Layers that can stay on a GPU within `budget_bytes` (CUDA's own included); may be 0."""
+    layer = size.layer_values * candidate.value_bytes
+    if offload_need(size, candidate, batch_tokens, size.layers).peak <= budget_bytes:
+        return size.layers
+    left = budget_bytes - offload_need(size, candidate, batch_tokens, 0).peak
+    return max(0, min(size.layers - 1, int(left / layer)))
+
+
+def tokenizer_need(file_bytes: int) -> int:
+    """RAM of a tokenizer by the size of its file."""
+    return _TOKENIZER_LEAST + _TOKENIZER_PER_BYTE * file_bytes
