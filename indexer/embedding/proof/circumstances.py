@@ -7,6 +7,7 @@ from typing import Any
 
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.proof.golden import golden_key
+from indexer.embedding.spec import ModelSpec
 from indexer.modes import Placement
 from indexer.version import __version__
 
@@ -18,14 +19,21 @@ def circumstances(embedder: Embedder, cache_folder: Path | None = None) -> dict[
     """What a proof of this embedder holds for; JSON values, compared for equality."""
     placement = embedder.mode.placement
     return {
-        "expected": golden_key(embedder.spec, cache_folder),
+        **surroundings(embedder.spec, cache_folder),
         "dimension": embedder.dimension,
         "mode": str(embedder.mode),
         "engine": embedder.engine,
+        "card": _card() if placement in (Placement.GPU, Placement.OFFLOAD) else None,
+    }
+
+
+def surroundings(spec: ModelSpec, cache_folder: Path | None = None) -> dict[str, Any]:
+    """The part that is the same for every mode of a model."""
+    return {
+        "expected": golden_key(spec, cache_folder),
         "semsearch": __version__,
         "libraries": {name: _version(name) for name in _LIBRARIES},
-        "processor": None if placement is Placement.REMOTE else processor(),
-        "card": _card() if placement in (Placement.GPU, Placement.OFFLOAD) else None,
+        "processor": processor(),
     }
 
 
