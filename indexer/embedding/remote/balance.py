@@ -151,14 +151,14 @@ class Balancer:
                     lane = min(free, key=lambda lane: lane.in_flight)
                     lane.in_flight += 1
                     return lane
-                wait = None  # until a request comes back
                 if not usable:
                     until = until or now + patience.total_s
                     healing = [lane.free_at for lane in self._lanes if _may_heal(lane)]
                     if not healing or min(healing) > until:
                         raise self._all_gone()
-                    wait = min(healing) - now
-                self._changed.wait(wait)
+                # Until a request comes back, or an endpoint's time aside is over.
+                aside = [lane.free_at for lane in self._lanes if lane.free_at > now]
+                self._changed.wait(min(aside) - now if aside else None)
 
     def _put_back(self, lane: _Lane) -> None:
         with self._changed:

@@ -56,19 +56,16 @@ def cut_inputs(
 def _fitting(tokenizer: Tokenizer, text: str, room: int) -> tuple[str, int]:
     """(longest prefix that ends with a token and has at most `room` tokens, its tokens)."""
     offsets = tokenizer.offsets(text)
-    kept = len(offsets)
-    while kept > room:
-        # Cut alone, a prefix can come apart into more tokens than it had inside the text (half an
-        # emoji, half a word): then one token less is tried.
-        end = offsets[room - 1][1] if room > 0 else 0
-        if room < len(offsets) and offsets[room][0] < end:
-            end = offsets[room][0]  # the next token shares this one's last character
-        head = text[:end]
-        kept = len(tokenizer.offsets(head))
-        if kept <= room:
-            return head, kept
-        room -= 1
-    return text, kept
+    if len(offsets) <= room:
+        return text, len(offsets)
+    for last in range(room, 0, -1):
+        # A token that shares its last character with the next one (half an emoji) goes with it.
+        head = text[: min(offsets[last - 1][1], offsets[last][0])]
+        # Alone, a prefix can come apart into more tokens than it had inside the text.
+        tokens = len(tokenizer.offsets(head))
+        if tokens <= room:
+            return head, tokens
+    return "", 0
 
 
 def windows(texts: Sequence[str], max_texts: int, max_chars: int) -> Iterator[range]:

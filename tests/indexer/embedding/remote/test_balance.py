@@ -119,6 +119,26 @@ def test_broken_endpoint_is_not_asked_again_at_once() -> None:
     assert client.asked == 1
 
 
+def test_endpoint_whose_time_aside_is_over_helps_a_busy_one() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    class StuckClient(PlannedClient):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            entered.set()
+            assert leave.wait(30)
+            return super().embed(texts)
+
+    busy, back = StuckClient("a"), PlannedClient("b", MomentFault("busy", 0.1))
+    shared = balancer(busy, back, concurrency=1)
+    with ThreadPoolExecutor(2) as pool:
+        stuck = pool.submit(shared.embed, ["x"], SHORT)
+        assert entered.wait(30)
+        pool.submit(shared.embed, ["x"], SHORT).result()  # nobody else could answer it
+        leave.set()
+        stuck.result()
+    assert (busy.asked, back.asked) == (1, 2)
+
+
 def test_check_waits_for_an_endpoint_that_is_starting() -> None:
     client = PlannedClient("a", MomentFault("loading"), MomentFault("loading"))
     balancer(client).check("ready", SHORT)

@@ -1,6 +1,7 @@
 """Texts are cut here, at a token's end, so that a server never truncates by its own rule."""
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -52,6 +53,35 @@ def test_cut_never_splits_a_character(short: Tokenizer) -> None:
     [made] = cut_inputs(short, ["\U0001f600" * 20], Kind.DOCUMENT)
     assert made.text == "\U0001f600" * 3
     assert made.tokens == short.count([made.text])[0] == 13
+
+
+class Fickle:
+    """One token a letter; a text that ends in one of these comes apart into twice as many."""
+
+    max_tokens = 4
+    special_counts = (0, 0)
+
+    def __init__(self, falls_apart: str) -> None:
+        self.falls_apart = falls_apart
+
+    def prompt(self, kind: Kind, instruction: str | None = None) -> str:
+        return ""
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        found = [(n, n + 1) for n in range(len(text))]
+        return found * 2 if text.endswith(tuple(self.falls_apart)) else found
+
+    def encode(
+        self, texts: list[str], kind: Kind, instruction: str | None = None
+    ) -> list[list[int]]:
+        return [[0] * min(len(self.offsets(text)), 4) for text in texts]
+
+
+@pytest.mark.parametrize(("falls_apart", "kept"), [("", "abcd"), ("d", "abc"), ("abcd", "ab")])
+def test_prefix_that_falls_apart_gives_way_to_a_shorter_one(falls_apart: str, kept: str) -> None:
+    [made] = cut_inputs(cast(Tokenizer, Fickle(falls_apart)), ["abcdefgh"], Kind.DOCUMENT)
+    assert made.text == kept
+    assert made.tokens <= 4
 
 
 def test_lone_surrogate_becomes_the_replacement_character(short: Tokenizer) -> None:

@@ -86,7 +86,7 @@ def test_what_never_heals_ends_after_a_few_tries(start: Start, connect: Connect,
     endpoint = start(always=HEALING[name][0])
     with pytest.raises(PlacementError, match=f"Endpoint {endpoint.url}/embeddings: "):
         connect(endpoint.url).embed(TEXTS, Kind.DOCUMENT)
-    assert len(endpoint.requests) == 6
+    assert len(endpoint.requests) == 9
 
 
 def test_query_is_given_up_sooner(start: Start, connect: Connect) -> None:
@@ -180,6 +180,21 @@ def test_unknown_model_lists_what_is_served(start: Start, connect: Connect) -> N
     said = "does not serve 'tiny-qwen3'; it offers Qwen/Qwen3-Embedding-0.6B, other"
     with pytest.raises(PlacementError, match=said):
         connect(endpoint.url).embed(TEXTS, Kind.DOCUMENT)
+
+
+def test_server_that_lists_no_models_is_told_by_its_path(start: Start, connect: Connect) -> None:
+    endpoint = start(always=status(404, {"error": {"message": "model not found"}}), models=())
+    with pytest.raises(PlacementError, match=r"404 \(model not found\)\. Check the path"):
+        connect(endpoint.url).embed(TEXTS, Kind.DOCUMENT)
+
+
+def test_tei_refusals_are_named_like_any(start: Start, connect: Connect) -> None:
+    gone = start(always=status(404))
+    with pytest.raises(PlacementError, match="answered 404. Check the path"):
+        connect(f"{gone.root}/embed").embed(TEXTS, Kind.DOCUMENT)
+    empty = start(always=status(422, {"error": "`inputs` cannot be empty", "error_type": "Empty"}))
+    with pytest.raises(PlacementError, match="`inputs` cannot be empty"):
+        connect(f"{empty.root}/embed").embed(["a"], Kind.DOCUMENT)
 
 
 def test_wrong_path_is_told_from_a_wrong_model(endpoint: FakeEndpoint, connect: Connect) -> None:
