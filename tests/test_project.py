@@ -37,6 +37,7 @@ COMMANDS = [
             "embed",
             "serve",
             "bench",
+            "plan",
             "status",
             "config",
             "rm",

@@ -7,7 +7,6 @@ from typing import Any
 
 from app.cli.output import printable
 from indexer.embedding.hardware.machine import Hardware
-from indexer.embedding.planning.candidates import Candidate
 from indexer.embedding.planning.plan import (
     MemoryNeed,
     Option,
@@ -79,17 +78,11 @@ def _speeds(hardware: Hardware) -> str:
 def _row(option: Option) -> Sequence[str]:
     mark = "*" if option.verdict is Verdict.RECOMMENDED else ""
     figures = _figures(option.mode.placement, option.prediction)
-    return mark, _mode(option.candidate), *figures
+    return mark, option.candidate.label, *figures
 
 
 def _named(model: SmallerModel) -> str:
-    return f"{model.name} {_mode(model.candidate)}"
-
-
-def _mode(candidate: Candidate) -> str:
-    """The mode; on the CPU, where there is a choice, with its engine."""
-    on_cpu = candidate.placement is Placement.CPU
-    return f"{candidate.mode}/{candidate.engine}" if on_cpu else str(candidate.mode)
+    return f"{model.name} {model.candidate.label}"
 
 
 def _figures(placement: Placement, prediction: Prediction) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""How fast the processor multiplies: measured in a tenth of a second, or assumed."""
+"""How fast the processor multiplies: measured in half a second, or assumed."""
 
 import time
 from collections.abc import Callable
@@ -17,6 +17,8 @@ _CLOCK_HZ = 2.5e9
 _PER_CYCLE = {"avx512f": 64, "avx2": 32, "neon": 16}
 _INT8_GAIN = {"avx512_vnni": 3.0, "avx_vnni": 3.0, "amx_int8": 8.0, "i8mm": 4.0, "dotprod": 2.0}
 _PLAIN_GAIN = 1.9
+# Long enough that other programs leave one run alone.
+_LEAST_RUNS, _MEASURING_S = 5, 0.25
 # Copying large arrays: desktop memory with two channels; measured 30-33 GB/s on two server cores.
 _MEMORY_BYTES_PER_S = 20e9
 
@@ -30,7 +32,7 @@ def assume_rates(cpu: Cpu) -> Rates:
 
 
 def measure_rates(cpu: Cpu) -> Rates:
-    """Speeds by one matrix product and one copy, best of five each.
+    """Speeds by one matrix product and one copy, the best of several runs each.
 
     int8 follows from fp32 and the instruction set: numpy has no such product.
     """
@@ -50,9 +52,9 @@ def _int8_gain(cpu: Cpu) -> float:
 
 
 def _best(work: Callable[[], object]) -> float:
-    """Seconds of the fastest of five runs."""
-    times = []
-    for _ in range(5):
+    """Seconds of the fastest of the runs within a quarter of a second, at least five."""
+    times: list[float] = []
+    while len(times) < _LEAST_RUNS or sum(times) < _MEASURING_S:
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)

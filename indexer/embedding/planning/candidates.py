@@ -33,6 +33,12 @@ class Candidate:
         return self.mode.precision
 
     @property
+    def label(self) -> str:
+        """The mode; on the CPU, where there is a choice, with its engine: "cpu:fp32/onnx"."""
+        on_cpu = self.placement is Placement.CPU
+        return f"{self.mode}/{self.engine}" if on_cpu else str(self.mode)
+
+    @property
     def value_bytes(self) -> float:
         """Bytes of one weight, scales of quantised ones included."""
         sizes = {Precision.FP32: 4.0, Precision.INT8: 1.01, Precision.INT4: 0.53}

@@ -94,10 +94,10 @@ def against(option: Option, best: Option) -> str:
         return "not the fastest"
     slower = theirs.tokens_per_s / mine.tokens_per_s
     if slower >= 1.05:
-        return f"indexes {slower:.1f}x slower than {best.mode}"
+        return f"indexes {slower:.1f}x slower than {best.candidate.label}"
     if mine.query_ms > 1.05 * theirs.query_ms:
-        return f"answers {mine.query_ms / theirs.query_ms:.1f}x slower than {best.mode}"
-    return f"no faster than {best.mode}"
+        return f"answers {mine.query_ms / theirs.query_ms:.1f}x slower than {best.candidate.label}"
+    return f"no faster than {best.candidate.label}"
 
 
 def refusal(plan: Plan) -> str:

@@ -3,6 +3,8 @@
 import json
 import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,13 @@ def test_any_bytes_are_counted_or_refused(
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", length) + content)
     with pytest.raises(ModelError, match="safetensors"):
         counted(folder)
+
+
+def test_planning_imports_no_engine() -> None:
+    code = (
+        "import sys; import indexer.embedding.planning.choose;"
+        "heavy = {'torch', 'transformers', 'onnxruntime', 'onnx'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
