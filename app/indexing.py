@@ -125,7 +125,13 @@ def _expected(models: Models, spec: ModelSpec) -> Option | None:
     wishes = models.wishes
     if wishes.placement is Placement.REMOTE:
         return None
-    plan = plan_for(read_size(spec), wishes, folder=spec.transformer_folder, measure_speed=True)
+    plan = plan_for(
+        read_size(spec),
+        wishes,
+        models.checked(spec),
+        folder=spec.transformer_folder,
+        measure_speed=True,
+    )
     return expected(plan, wishes)
 
 

@@ -72,4 +72,5 @@ def _plan(settings: "Settings") -> "Plan":
         # Another machine runs it: what this one could do is still worth knowing.
         wishes = replace(wishes, placement=None)
     size, folder = models.size(settings.model)
-    return plan_for(size, wishes, folder=folder, measure_speed=True)
+    checked = models.checked(models.named(settings.model)) if folder else frozenset()
+    return plan_for(size, wishes, checked, folder=folder, measure_speed=True)

@@ -16,7 +16,7 @@ from indexer.embedding.opening import open_embedder
 from indexer.embedding.planning.published import PUBLISHED
 from indexer.embedding.planning.size import ModelSize, read_size
 from indexer.embedding.proof.prove import Say, prove
-from indexer.embedding.proof.quality import is_good_enough
+from indexer.embedding.proof.quality import checked_modes, is_good_enough
 from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.wishes import Endpoint, Wishes
 from indexer.errors import ContractError, ModelError
@@ -139,15 +139,23 @@ class Models:
                 self._loaded[key] = self._open(spec, dimension)
             return self._loaded[key]
 
+    def checked(self, spec: ModelSpec) -> frozenset[Mode]:
+        """Quantised modes that were measured on this machine and found good enough."""
+        return checked_modes(spec, self._proofs)
+
+    @property
+    def _proofs(self) -> Path:
+        return self._settings.home / "proofs"
+
     def _open(
         self, spec: ModelSpec, dimension: int | None, wishes: Wishes | None = None
     ) -> Embedder:
         wishes = wishes or self.wishes
-        embedder = open_embedder(spec, wishes, dimension, self._settings.prepared_folder)
-        proofs = self._settings.home / "proofs"
+        prepared = self._settings.prepared_folder
+        embedder = open_embedder(spec, wishes, dimension, prepared, self.checked(spec))
         try:
-            prove(embedder, proofs, self._say)
-            good = is_good_enough(embedder, proofs, self._say)
+            prove(embedder, self._proofs, self._say)
+            good = is_good_enough(embedder, self._proofs, self._say)
         except BaseException:
             embedder.close()
             raise
@@ -178,7 +186,7 @@ class Models:
 
         with self._lock:
             if self._admission is None:
-                self._admission = Admission(self._settings.home / "proofs", self._say)
+                self._admission = Admission(self._proofs, self._say)
         self._admission.check(collection, embedder)
 
     def admit_to(self, folder: Path, embedder: Embedder) -> None:

@@ -61,3 +61,14 @@ def test_bad_int8_is_replaced_by_fp32(
     refusal, instead = said[2:4]
     assert refusal.startswith(f"cpu:int8 is not good enough with {minilm_spec.model}: cosine")
     assert instead == "Using cpu:fp32 instead."
+
+
+def test_good_int8_is_what_the_planner_may_choose_from_then_on(
+    home: Path, minilm_spec: ModelSpec
+) -> None:
+    settings = Settings.load(flags={"placement": "cpu", "precision": "int8"})
+    models = Models(settings)
+    assert models.checked(minilm_spec) == frozenset()
+    with models.embedder(minilm_spec) as embedder:
+        assert str(embedder.mode) == "cpu:int8"
+    assert models.checked(minilm_spec) == {embedder.mode}
