@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from app.evaluation.measurement import measure
 from app.search.models import Models
 from app.settings import Settings
-from indexer.errors import SemsearchError
+from indexer.errors import PlacementError, SemsearchError
 from indexer.modes import Mode
 
 
@@ -35,16 +35,21 @@ def _measure(job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
     mode = Mode.parse(job["mode"])
     flags = {**job["flags"], "placement": mode.placement, "precision": mode.precision}
     settings = Settings.load(flags=flags)
+    said: list[str] = []
 
     def on_step(step: str) -> None:
+        said.append(step)
         _tell(answers, step=step)
 
     models = Models(settings, say=on_step)
     spec = models.named(settings.model)
-    on_step("loading")
+    _tell(answers, step="loading")
     started = time.perf_counter()
     with models.embedder(spec) as embedder:
         load_s = time.perf_counter() - started
+        if embedder.mode != mode:
+            # Why was said while it was opened; what ends with dots told what was being done.
+            raise PlacementError(" ".join(text for text in said if not text.endswith("...")))
         if not job["runs"]:
             return {"opened_s": load_s}
         return {"measurement": measure(embedder, load_s, job["runs"], on_step).to_dict()}

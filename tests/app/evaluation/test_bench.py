@@ -57,6 +57,25 @@ def test_bench_process_that_dies_is_named_and_the_next_one_runs(
     assert all(reason in outcome.reason for outcome in outcomes if isinstance(outcome, NotRun))
 
 
+def test_bench_mode_that_another_replaces_is_not_measured_under_its_name(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A precision that fails its quality check is replaced: the figures would be of the other."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1));"
+        "from app.search import models; from app.evaluation.child import main;"
+        "models.is_good_enough = lambda e, f, say:"
+        " e.mode.precision != 'int8' or bool(say('cpu:int8 is too far off.'));"
+        "main()"
+    )
+    monkeypatch.setattr(module, "_BOOT", program)
+    int8 = Mode(Placement.CPU, Precision.INT8)
+    flags = {"home": home, "model": "minilm"}
+    (outcome,) = bench([int8], flags, 1, lambda _mode, _step: None)
+    assert isinstance(outcome, NotRun)
+    assert outcome.reason == "cpu:int8 is too far off. Using cpu:fp32 instead."
+
+
 def test_bench_interrupted_ends_its_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
