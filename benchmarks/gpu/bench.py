@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=4096, help="in the bulk job")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeat", type=int, default=20, help="of a small job in a round")
-    parser.add_argument("--max-vram-mib", type=float, default=400, help="of the offload engines")
+    parser.add_argument("--max-vram-mib", type=float, default=380, help="of the offload engines")
     args = parser.parse_args()
     made = args.work / ("tiny" if args.tiny else "full")
     folder = args.checkpoint or make_checkpoint(made, args.tiny)

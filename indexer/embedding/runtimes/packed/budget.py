@@ -8,6 +8,8 @@ from indexer.errors import PlacementError
 BUFFERS = 2  # arrival buffers: one layer computes while the next arrives
 MIN_TOKENS = 256  # below this a batch is too small to be worth a pass
 MAX_TOKENS = 32_768  # beyond this a batch is not faster, only larger
+# A batch that keeps a GPU busy and its launches worth while; rates are measured with this many.
+FULL_TOKENS = 2048
 # Time for the copies beyond the measured one: the bus is shared with the tokens and the answers.
 _HEADROOM = 1.15
 
@@ -73,7 +75,8 @@ def plan_stream(
         room = vram_bytes - StreamPlan(resident, buffers, 0).vram_bytes(sizes)
         tokens = min(most, room // sizes.token)
         hidden = tokens_to_hide(layers - resident, layers, rates)
-        if tokens >= min(max(least, hidden), most):
+        wanted = least if resident == layers else max(FULL_TOKENS, hidden)
+        if tokens >= min(wanted, most):
             return StreamPlan(resident, buffers, tokens)
     smallest = StreamPlan(0, BUFFERS, 0) if layers > BUFFERS else StreamPlan(layers, 0, 0)
     tokens = min(most, (vram_bytes - smallest.vram_bytes(sizes)) // sizes.token)

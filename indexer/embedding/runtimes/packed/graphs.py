@@ -87,7 +87,13 @@ class Graphs:
                 self._pool = torch.cuda.graph_pool_handle()
             torch.cuda.synchronize(self._device)
             # thread_local: other threads may use the GPU meanwhile.
-            recording = torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local")
+            recording = torch.cuda.graph(
+                graph,
+                pool=self._pool,
+                # Its own: torch's default stream for recording belongs to the first GPU used.
+                stream=torch.cuda.Stream(self._device),  # type: ignore[no-untyped-call]
+                capture_error_mode="thread_local",
+            )
             with torch.cuda.device(self._device), recording:
                 found = self._compute(given)
             graph.replay()

@@ -143,7 +143,7 @@ class PackedModel(Runtime):
         if self._graphs is not None:
             self._graphs.close()
         self._source.close()
-        del self._table
+        self._table.close()
         if self.placement is Placement.OFFLOAD and self._device != "cpu":
             lift_limit(self._device)
         self.release_memory()

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 
 from indexer.embedding.runtimes.base import default_batch_tokens
 from indexer.embedding.runtimes.packed.attention import Attend, attend_runs, choose_attention
-from indexer.embedding.runtimes.packed.budget import MIN_TOKENS, Sizes, StreamPlan, plan_stream
+from indexer.embedding.runtimes.packed.budget import (
+    FULL_TOKENS,
+    MIN_TOKENS,
+    Sizes,
+    StreamPlan,
+    plan_stream,
+)
 from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
 from indexer.embedding.runtimes.packed.config import read_config
 from indexer.embedding.runtimes.packed.copies import Copies, CudaCopies, InstantCopies
@@ -29,7 +35,6 @@ from indexer.modes import Mode, Placement, Precision
 if TYPE_CHECKING:
     import torch
 
-_MEASURED_TOKENS = 2048  # enough to keep a large GPU busy, little enough for a small one
 # Left free on a GPU that holds the whole model: the desktop, other programs, graphs.
 _SPARE_BYTES = 256 << 20
 
@@ -145,7 +150,7 @@ class _Stage:
         target = self.buffer(self.device)
         source = self.buffer("cpu")
         self.copies.pin(source)
-        tokens = min(max_tokens or _MEASURED_TOKENS, _MEASURED_TOKENS)
+        tokens = min(max_tokens or FULL_TOKENS, FULL_TOKENS)
         memory = measure_memory(weights, config, self.attend, tokens)
         rates = measure_rates(weights, config, self.attend, self.copies, source, target, tokens)
         self.copies.close()
@@ -235,7 +240,7 @@ def _tokens_that_fit(
 ) -> int:
     """Tokens of a batch in the memory that the loaded model leaves."""
     layers = source.stream()
-    memory = measure_memory(next(layers), checkpoint.config, attend, _MEASURED_TOKENS)
+    memory = measure_memory(next(layers), checkpoint.config, attend, FULL_TOKENS)
     layers.close()
     return max(MIN_TOKENS, (free_vram(device) - _SPARE_BYTES) // memory.token_bytes)
 

@@ -58,3 +58,7 @@ class TokenTable:
         if self._device == "cpu":
             return rows
         return rows.pin_memory().to(self._device, non_blocking=True)
+
+    def close(self) -> None:
+        """Let the table go."""
+        self._table = self._on_host = None

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from indexer.embedding.runtimes.packed.budget import (
     BUFFERS,
+    FULL_TOKENS,
     MAX_TOKENS,
     MIN_TOKENS,
     Rates,
@@ -66,6 +67,7 @@ def test_plan_stays_within_its_memory_or_says_how_much_it_needs(
     hidden = min(tokens_to_hide(layers - plan.resident, layers, rates), MAX_TOKENS)
     if plan.resident and max_tokens is None:
         assert plan.max_tokens >= hidden
+        assert plan.resident == layers or plan.max_tokens >= FULL_TOKENS
 
 
 def test_small_model_in_much_memory_stays_whole() -> None:
@@ -78,6 +80,12 @@ def test_400_mib_hide_the_copies_of_a_fast_card() -> None:
     assert plan.max_tokens >= tokens_to_hide(28 - plan.resident, 28, FAST)
     assert plan.vram_bytes(LARGE) <= 400 * MIB
     assert plan.resident < 28
+
+
+def test_fast_bus_keeps_layers_but_not_at_the_price_of_tiny_batches() -> None:
+    plan = plan_stream(28, 400 * MIB, LARGE, Rates(FAST.copy_s / 100, FAST.token_s))
+    assert plan.resident == (400 - 64 - 60 - 2048 * LARGE.token / MIB) // 30
+    assert plan.max_tokens >= FULL_TOKENS
 
 
 def test_slow_bus_takes_all_memory_for_the_batch() -> None:

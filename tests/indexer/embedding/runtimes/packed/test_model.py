@@ -204,3 +204,9 @@ def test_precision_without_a_form_is_refused(tiny: LocalEmbedder) -> None:
 def test_offload_without_room_says_what_it_needs(tiny: LocalEmbedder) -> None:
     with pytest.raises(PlacementError, match="needs at least 1 MiB of GPU memory"):
         open_streamed(tiny.spec, "cpu", Precision.FP32, 500_000)
+
+
+def test_closing_twice_is_closing_once(opened: Opened) -> None:
+    model = opened()
+    model.close()
+    model.close()
