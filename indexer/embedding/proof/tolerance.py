@@ -14,7 +14,7 @@ class Tolerance:
     similarity: float  # absolute, against the model card
 
 
-# fp32 and half precision are the figures: two correct paths differ by rounding only. int8 is
+# The figures of fp32 and half precision: two correct paths differ by rounding only. int8 is
 # judged by its mean, since one short text may be off by more (0.9909 was seen); all but the mildest
 # faults lie below its floor: docs/decisions/0010-modes-prove-themselves.md has both measured.
 # Published similarities were rounded to four digits on hardware we do not know.
