@@ -71,6 +71,8 @@ def _plan(settings: "Settings") -> "Plan":
     if wishes.placement is Placement.REMOTE:
         # Another machine runs it: what this one could do is still worth knowing.
         wishes = replace(wishes, placement=None)
-    size, folder = models.size(settings.model)
-    checked = models.checked(models.named(settings.model)) if folder else frozenset()
-    return plan_for(size, wishes, checked, folder=folder, measure_speed=True)
+    size, spec = models.size(settings.model)
+    if spec is None:
+        return plan_for(size, wishes, measure_speed=True)
+    folder, checked = spec.transformer_folder, models.checked(spec)
+    return plan_for(size, wishes, checked, folder, measure_speed=True)

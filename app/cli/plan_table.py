@@ -87,12 +87,12 @@ def _named(model: SmallerModel) -> str:
 
 def _figures(placement: Placement, prediction: Prediction) -> Sequence[str]:
     """weights, batch, peak RAM, VRAM, query with its class, tokens/s."""
-    on_gpu = placement is not Placement.CPU
+    on_gpu = placement in (Placement.GPU, Placement.OFFLOAD)
     need = prediction.vram if on_gpu else prediction.ram
     speed = prediction.speed
     return (
-        amount(need.weights),
-        amount(need.activations),
+        amount(need.weights) if need.weights else "-",
+        amount(need.activations) if need.activations else "-",
         amount(prediction.ram.peak),
         amount(prediction.vram.peak) if on_gpu else "-",
         f"{_milliseconds(speed.query_ms):>6} {speed.latency}" if speed else "     -",

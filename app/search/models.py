@@ -83,8 +83,8 @@ class Models:
         )
         return load_spec(folder, ref, settings.home / "hashes")
 
-    def size(self, name: str) -> tuple[ModelSize, Path | None]:
-        """(what a model weighs, its folder); downloads nothing: None where it is not here yet.
+    def size(self, name: str) -> tuple[ModelSize, ModelSpec | None]:
+        """(what a model weighs, the model); downloads nothing: None where it is not here yet.
 
         Raises:
             ModelError: unknown, or neither here nor of a published size.
@@ -93,7 +93,7 @@ class Models:
             folder = hub.local_folder(models.resolve(name), self._settings.models_folder)
             if folder.is_dir():
                 spec = self.named(name)
-                return read_size(spec), spec.transformer_folder
+                return read_size(spec), spec
         known = {size.model: size for size in PUBLISHED.values()} | PUBLISHED
         if name in known:
             return known[name], None

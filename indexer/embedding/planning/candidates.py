@@ -35,6 +35,8 @@ class Candidate:
     @property
     def label(self) -> str:
         """The mode; on the CPU, where there is a choice, with its engine: "cpu:fp32/onnx"."""
+        if self.placement is Placement.REMOTE:
+            return str(self.placement)  # in what precision, only the server knows
         on_cpu = self.placement is Placement.CPU
         return f"{self.mode}/{self.engine}" if on_cpu else str(self.mode)
 
@@ -74,6 +76,7 @@ def _rows() -> tuple[Candidate, ...]:
         Candidate(Mode(cpu, Precision.FP32), onnx),
         Candidate(Mode(cpu, Precision.FP32), torch),
         Candidate(Mode(cpu, Precision.BF16), torch),
+        Candidate(Mode(Placement.REMOTE, Precision.FP32), None),  # the server's own, in truth
     )
 
 

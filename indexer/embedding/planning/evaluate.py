@@ -63,7 +63,7 @@ def missing_hardware(hardware: Hardware, gpu: Gpu | None, candidate: Candidate) 
     torch = hardware.torch
     if candidate.engine is Engine.TORCH and torch is None:
         return "torch is not installed"
-    if candidate.placement is Placement.CPU or torch is None:
+    if candidate.engine is None or candidate.placement is Placement.CPU or torch is None:
         return None
     if gpu is None:
         return "no NVIDIA GPU found"
@@ -103,6 +103,8 @@ def predict(
     """
     budget = budget_of(hardware, gpu, wishes)
     tokens = wishes.max_batch_tokens or candidate.batch_tokens
+    if candidate.engine is None:
+        return Prediction(memory.remote_need(size), MemoryNeed(), tokens)
     elsewhere = candidate.placement is not Placement.CPU and gpu is None
     # A number that was asked for is kept; where there is no card, there is nothing to fit into.
     fixed = wishes.max_batch_tokens is not None or elsewhere

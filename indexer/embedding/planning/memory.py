@@ -60,6 +60,11 @@ def cpu_need(size: ModelSize, candidate: Candidate, batch_tokens: int) -> Memory
     )
 
 
+def remote_need(size: ModelSize) -> MemoryNeed:
+    """RAM of asking a server: the program and the tokenizer, which cuts and counts here."""
+    return MemoryNeed(base=_PROGRAM + tokenizer_need(size.tokenizer_bytes))
+
+
 def gpu_ram_need(size: ModelSize, candidate: Candidate) -> MemoryNeed:
     """RAM beside a GPU: the mapped checkpoint passes through it; with offload the layers stay.
 

@@ -35,6 +35,7 @@ class Verdict(StrEnum):
     UNCHECKED = "unchecked"  # fits, but taken only when asked for
     TOO_LARGE = "too large"
     NO_HARDWARE = "no hardware"
+    NO_ENDPOINT = "no endpoint"
     NOT_WISHED = "not asked for"
     UNAVAILABLE = "not available"  # in this version
 

@@ -71,6 +71,8 @@ def _judge(
     def option(verdict: Verdict, reason: str) -> Option:
         return Option(candidate, verdict, reason, prediction)
 
+    if candidate.placement is Placement.REMOTE:
+        return option(Verdict.NO_ENDPOINT, reasons.no_endpoint())
     if (unwished := reasons.unwished(candidate, wishes)) is not None:
         return option(Verdict.NOT_WISHED, unwished)
     if (lacking := reasons.unavailable(candidate, size)) is not None:

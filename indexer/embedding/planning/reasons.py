@@ -50,6 +50,11 @@ def unchecked(candidate: Candidate) -> str:
     )
 
 
+def no_endpoint() -> str:
+    """Why another machine is never chosen unasked."""
+    return "--endpoint URL names one; texts leave this machine only then"
+
+
 def fits(prediction: Prediction, hardware: Hardware, gpu: Gpu | None) -> str:
     """What a mode takes of what is free."""
     if prediction.vram.peak and gpu is not None:
@@ -103,7 +108,8 @@ def against(option: Option, best: Option) -> str:
 def refusal(plan: Plan) -> str:
     """The error's text where no mode is left: the nearest one, what it lacks, what to do."""
     model = plan.size.model
-    left = [o for o in plan.options if o.verdict is not Verdict.NOT_WISHED]
+    unasked = (Verdict.NOT_WISHED, Verdict.NO_ENDPOINT)
+    left = [option for option in plan.options if option.verdict not in unasked]
     if not left:
         return f"{model}: there is no such mode. `semsearch plan` shows all."
     nearest = min(left, key=_distance)

@@ -84,6 +84,15 @@ def test_quantised_mode_waits_for_its_check_unless_asked_for() -> None:
     assert best(plan_of(hardware, Wishes(precision=Precision.INT8))) == "cpu:int8"
 
 
+@pytest.mark.parametrize("wishes", [Wishes(), Wishes(Placement.GPU), Wishes(max_ram_bytes=1)])
+def test_another_machine_is_never_chosen_unasked(wishes: Wishes) -> None:
+    plan = plan_of(machine(16, torch=None), wishes)
+    (remote,) = [o for o in plan.options if o.mode.placement is Placement.REMOTE]
+    assert remote.verdict is Verdict.NO_ENDPOINT
+    assert remote.candidate.label == "remote"
+    assert "remote" not in refusal(plan)
+
+
 def test_missing_cuda_in_torch_is_said() -> None:
     verdict, reason = row(plan_of(machine(16, T4, torch=CPU_ONLY)), "gpu:fp16")
     assert verdict is Verdict.NO_HARDWARE
