@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from indexer.embedding.local import LocalEmbedder
-from indexer.embedding.runtimes.packed import opening
+from indexer.embedding.runtimes.packed import stage
 from indexer.embedding.runtimes.packed.attention import attend_runs
 from indexer.embedding.runtimes.packed.budget import StreamPlan
 from indexer.embedding.runtimes.packed.copies import CudaCopies
@@ -107,7 +107,7 @@ def test_streamed_vectors_are_those_of_the_cpu_in_many_passes(
     def planned(*_: object) -> StreamPlan:
         return StreamPlan(resident, buffers=2, max_tokens=512)
 
-    monkeypatch.setattr(opening, "plan_stream", planned)
+    monkeypatch.setattr(stage, "plan_stream", planned)
     model = open_streamed(tiny.spec, "cuda", precision, 1 << 30)
     assert model.notes[0].startswith(f"{resident} of 4 layers stay")
     for _ in range(20):
