@@ -183,7 +183,8 @@ def _listed_hash(ref: ModelRef, client: "HubClient", file: "RemoteFile") -> str:
         raise ModelError(
             f"{ref.model}: {client.endpoint} lists sha256 {listed or 'of no kind'} for "
             f"{file.path}, published is {published or 'none'}. The contract needs the weights' "
-            "hash although they run elsewhere: try another mirror, or run once without --placement remote."
+            "hash although they run elsewhere: try another mirror, or run once without "
+            "--placement remote."
         )
     return found
 
