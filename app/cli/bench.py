@@ -34,12 +34,14 @@ def bench(
     from app.evaluation.bench import split_modes
     from app.evaluation.report import Report, versions
     from app.search.models import Models
+    from indexer.embedding.hardware.cpu import threads_for
     from indexer.embedding.hardware.probe import probe
     from indexer.errors import PlacementError
 
     start: Context = context.obj
     settings = start.settings(model=model)
-    hardware = probe()
+    hardware = probe(settings.visible_gpus)
+    threads = settings.threads or threads_for(hardware.cpu)
     wanted, missing = (_modes(modes), []) if modes else split_modes(hardware)
     with watch(as_json) as screen:
         # Here, with its progress, and not in silence in every child.
@@ -48,9 +50,10 @@ def bench(
         outcomes = list(run_modes(wanted, flags, runs, screen.on_bench))
     report = Report(spec.model, runs, [*outcomes, *missing])
     if as_json:
-        print_json({"hardware": _machine(hardware), "versions": versions(), **report.to_dict()})
+        machine = _machine(hardware, threads)
+        print_json({"hardware": machine, "versions": versions(), **report.to_dict()})
     else:
-        _show(report, hardware)
+        _show(report, hardware, threads)
     if not report.measured:
         reasons = "; ".join(f"{', '.join(m)}: {reason}" for reason, m in report.reasons.items())
         raise PlacementError(f"No mode could be measured. {reasons}")
@@ -62,26 +65,23 @@ def _modes(text: str) -> "list[Mode]":
     return list(dict.fromkeys(Mode.parse(part.strip()) for part in text.split(",")))
 
 
-def _machine(hardware: "Hardware") -> dict[str, object]:
+def _machine(hardware: "Hardware", threads: int) -> dict[str, object]:
     """The machine in JSON values."""
-    from indexer.embedding.hardware.cpu import threads_for
-
     return {
         "cpu": hardware.cpu.name,
         "cores": hardware.cpu.physical_cores,
-        "threads": threads_for(hardware.cpu),
+        "threads": threads,
         "instructions": sorted(hardware.cpu.flags),
         "ram_bytes": hardware.memory.total_bytes,
         "gpus": [{"name": gpu.name, "vram_bytes": gpu.total_bytes} for gpu in hardware.gpus],
     }
 
 
-def _show(report: "Report", hardware: "Hardware") -> None:
+def _show(report: "Report", hardware: "Hardware", threads: int) -> None:
     from app.cli.output import print_line, printable, table
     from app.evaluation.report import versions
 
-    for line in _machine_lines(hardware):
-        print_line(line)
+    print_line(_machine_line(hardware, threads))
     print_line(", ".join(f"{name} {number}" for name, number in versions().items()))
     print_line(f"{printable(report.model)}, texts of 128 tokens, medians of {report.runs} runs")
     print_line()
@@ -95,18 +95,15 @@ def _show(report: "Report", hardware: "Hardware") -> None:
         print_line(printable(report.verdict()))
 
 
-def _machine_lines(hardware: "Hardware") -> list[str]:
+def _machine_line(hardware: "Hardware", threads: int) -> str:
     from app.cli.output import mebibytes, printable
-    from indexer.embedding.hardware.cpu import threads_for
 
     cpu = hardware.cpu
     gpus = [f"{gpu.name} with {mebibytes(gpu.total_bytes)}" for gpu in hardware.gpus]
-    return [
-        printable(
-            f"{cpu.name}, {cpu.physical_cores} cores, {threads_for(cpu)} threads, "
-            f"{mebibytes(hardware.memory.total_bytes)} RAM, {'; '.join(gpus) or 'no GPU'}"
-        )
-    ]
+    return printable(
+        f"{cpu.name}, {cpu.physical_cores} cores, {threads} threads, "
+        f"{mebibytes(hardware.memory.total_bytes)} RAM, {'; '.join(gpus) or 'no GPU'}"
+    )
 
 
 def _row(found: "Measurement") -> list[str]:
