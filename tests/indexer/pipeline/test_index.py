@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def stored_texts(folder: Path) -> dict[str, str]:
 
 
 def stored_vectors(folder: Path) -> list[tuple[str, bytes]]:
-    with sqlite3.connect(folder / "catalog.sqlite3") as catalog:
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as catalog:
         return catalog.execute(
             "SELECT c.text, e.vector FROM chunks c JOIN embeddings e ON e.id = c.embedding_id "
             "ORDER BY c.start"
@@ -286,7 +287,7 @@ def test_index_long_document_interrupted_goes_on_inside_it(
     with Writer.open(calm, contract) as writer:
         index([docs], writer, hash_embedder, contract)
     assert stored_vectors(folder) == stored_vectors(calm)
-    with sqlite3.connect(folder / "catalog.sqlite3") as catalog:
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as catalog:
         assert catalog.execute("SELECT count(*) FROM staged_vectors").fetchone() == (0,)
 
 

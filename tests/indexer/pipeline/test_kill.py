@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def finish(docs: Path, collection: Path) -> float:
 
 def content(collection: Path) -> Content:
     """Documents, chunks and vectors, without the ids that an interruption may change."""
-    with sqlite3.connect(collection / "catalog.sqlite3") as catalog:
+    with closing(sqlite3.connect(collection / "catalog.sqlite3")) as catalog:
         assert catalog.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert catalog.execute("PRAGMA foreign_key_check").fetchall() == []
         (orphans,) = catalog.execute(
