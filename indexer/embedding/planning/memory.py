@@ -48,7 +48,9 @@ def cpu_need(size: ModelSize, candidate: Candidate, batch_tokens: int) -> Memory
             weights=int(size.values * candidate.value_bytes),
             activations=activations,
             workspace=_WORKSPACE[candidate.engine],
-            loading=size.file_bytes,  # mapped until the last tensor is copied out of it
+            # Mapped until the last tensor is copied out of it; in the checkpoint's own format the
+            # mapped file itself serves as weights.
+            loading=0 if candidate.value_bytes == size.file_value_bytes else size.file_bytes,
         )
     return MemoryNeed(
         base=base,
