@@ -1,12 +1,14 @@
 """Tensors of a safetensors checkpoint as numpy arrays, memory-mapped, without torch.
 
-A mapped file costs memory only for the pages that were read, and the system may take those back.
+A mapped file costs memory only for the pages that were read. They are handed back after use, or the
+process would look as large as its model file; the system keeps them cached as long as it can.
 """
 
 import json
 import math
+import mmap
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from indexer.embedding.model_folder import weight_files
 from indexer.errors import ModelError
 
 _MAX_HEADER_BYTES = 100 << 20  # safetensors' own limit
+_KEPT_BYTES = 32 << 20  # of a table's pages, before they are handed back
 # BF16 has no numpy type: its 16 bits are the upper half of a float32.
 _TYPES: Mapping[str, npt.DTypeLike] = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
@@ -41,7 +44,7 @@ class Checkpoint:
             ModelError: a file is damaged or no safetensors.
         """
         self._folder = folder
-        self._maps: dict[Path, npt.NDArray[np.uint8]] = {}
+        self._maps: dict[Path, mmap.mmap] = {}
         self._entries: dict[str, _Entry] = {}
         for file in weight_files(folder):
             self._entries |= _read_header(file)
@@ -74,14 +77,17 @@ class Checkpoint:
                 f"{found.file}: {name} has shape {found.shape}, config.json asks for {shape}. "
                 "Fetch the model again."
             )
-        return _widen(self._mapped(found))
+        values = _widen(self._mapped(found))
+        _hand_back(self._maps[found.file], found.start, found.end)
+        return values
 
     def rows(self, name: str) -> "Rows":
         """A table whose rows are read when asked for."""
         found = self._entry(name)
         if len(found.shape) != 2:
             raise ModelError(f"{found.file}: {name} has shape {found.shape}, which is no table.")
-        return Rows(self._mapped(found))
+        table = self._mapped(found)
+        return Rows(table, lambda: _hand_back(self._maps[found.file], found.start, found.end))
 
     def _entry(self, name: str) -> _Entry:
         if name not in self._entries:
@@ -95,16 +101,23 @@ class Checkpoint:
                 f"{', '.join(_TYPES)} are."
             )
         if entry.file not in self._maps:
-            self._maps[entry.file] = np.memmap(entry.file, dtype=np.uint8, mode="r")
-        values = self._maps[entry.file][entry.start : entry.end].view(_TYPES[entry.kind])
+            with entry.file.open("rb") as file:
+                self._maps[entry.file] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        count = math.prod(entry.shape)
+        kind = np.dtype(_TYPES[entry.kind])
+        if not count:
+            return np.zeros(entry.shape, dtype=kind)
+        values = np.frombuffer(self._maps[entry.file], kind, count, entry.start)
         return values.reshape(entry.shape)
 
 
 class Rows:
     """Rows of a mapped table, e.g. of token embeddings."""
 
-    def __init__(self, table: npt.NDArray[Any]) -> None:
+    def __init__(self, table: npt.NDArray[Any], hand_back: Callable[[], None]) -> None:
         self._table = table
+        self._hand_back = hand_back
+        self._taken_bytes = 0
 
     @property
     def count(self) -> int:
@@ -113,13 +126,27 @@ class Rows:
 
     def take(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The rows as float32, shape (n, width)."""
-        return _widen(self._table[indices])
+        rows = _widen(self._table[indices])
+        # At least a page for each row; a lost update between threads only delays it.
+        self._taken_bytes += len(indices) * mmap.PAGESIZE
+        if self._taken_bytes > _KEPT_BYTES:
+            self._taken_bytes = 0
+            self._hand_back()
+        return rows
 
 
 def _widen(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     if values.dtype == np.dtype("<u2"):
         return (values.astype(np.uint32) << np.uint32(16)).view(np.float32)
     return values.astype(np.float32)
+
+
+def _hand_back(mapped: mmap.mmap, start: int, end: int) -> None:
+    """Let the system count these pages as cache, not as this process's memory."""
+    if not hasattr(mapped, "madvise"):
+        return  # Windows trims working sets by itself
+    start -= start % mmap.PAGESIZE
+    mapped.madvise(mmap.MADV_DONTNEED, start, end - start)
 
 
 def _read_header(file: Path) -> dict[str, _Entry]:
