@@ -25,7 +25,7 @@ from indexer.errors import ModelError
 from indexer.modes import Precision
 
 # Raise it with every change of what is built: older folders are then not found any more.
-GRAPH_VERSION = 2
+GRAPH_VERSION = 3
 _MANIFEST = "manifest.json"
 _FILES = (GRAPH_NAME, WEIGHTS_NAME)
 

@@ -18,8 +18,8 @@ from indexer.embedding.onnx.files import GRAPH_NAME, WEIGHTS_NAME
 
 CONTRIB = "com.microsoft"  # ONNX Runtime's own operators
 
-_OPSET = 21
-_IR_VERSION = 10
+_OPSET = 23  # has Attention
+_IR_VERSION = 11
 _PAGE_BYTES = 4096  # external tensors on page borders can be mapped
 _INLINE_BYTES = 1024
 
@@ -84,6 +84,38 @@ class Graph:
             )
         )
         return [output for output in outputs if output]
+
+    def choose(
+        self, condition: str, then: Callable[[], list[str]], otherwise: Callable[[], list[str]]
+    ) -> list[str]:
+        """The values of one of two branches, decided when the graph runs.
+
+        Args:
+            condition: a boolean scalar.
+            then: adds the nodes of a branch and returns its float32 values.
+            otherwise: the same for the other branch, as many values.
+        """
+        branches = [self._branch(build) for build in (then, otherwise)]
+        self._count += 1
+        name = f"If_{self._count}"
+        outputs = [f"{name}_{i}" for i in range(len(branches[0].output))]
+        node = helper.make_node(
+            "If", [condition], outputs, name=name, then_branch=branches[0], else_branch=branches[1]
+        )
+        self._nodes.append(node)
+        return outputs
+
+    def _branch(self, build: Callable[[], list[str]]) -> onnx.GraphProto:
+        outside, self._nodes = self._nodes, []
+        try:
+            values = build()
+            outputs = [
+                helper.make_tensor_value_info(value, TensorProto.FLOAT, None) for value in values
+            ]
+            self._count += 1
+            return helper.make_graph(self._nodes, f"branch_{self._count}", [], outputs)
+        finally:
+            self._nodes = outside
 
     def constant(self, values: npt.NDArray[Any]) -> str:
         """A constant; a large one is written to the weights file at once and not kept."""

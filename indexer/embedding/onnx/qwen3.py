@@ -15,6 +15,7 @@ Inputs (B texts of at most L tokens, P tokens of a common beginning before them)
     positions    int64 (B, 1)              the same
     offset       int64 (1,)                P
     total        int32 ()                  P + L
+    short        bool ()                   all scores of a text may be held at once
     cos, sin     float32 (at least P + L, head_dim / 2)
     pooled       int64 (B,)                rows of `states` that are pooled
     mask         float32 (B, 1, 1, P + L)  0 for tokens, very negative for padding
@@ -48,6 +49,9 @@ def build_qwen3(graph: Graph, linear: Linear, checkpoint: Checkpoint, config: Qw
         ModelError: the checkpoint lacks a tensor, or one has another shape than config.json says.
     """
     _Builder(graph, linear, checkpoint, config).build()
+
+
+_Operands = tuple[str, str, str, str, str]  # queries, keys, values, keys and values before them
 
 
 class _Builder:
@@ -97,6 +101,7 @@ class _Builder:
         graph.input("positions", np.int64, ["B", 1])
         graph.input("offset", np.int64, [1])
         graph.input("total", np.int32, [])
+        graph.input("short", np.bool_, [])
         graph.input("cos", np.float32, ["M", config.head_dim // 2])
         graph.input("sin", np.float32, ["M", config.head_dim // 2])
         graph.input("pooled", np.int64, ["B"])
@@ -119,24 +124,49 @@ class _Builder:
         queries = self._heads(tokens, weights.queries, weights.query_gains)
         keys = self._heads(tokens, weights.keys, weights.key_gains)
         values = self._values(tokens, weights.values)
-        attended, keys, values = graph.add_many(
-            "GroupQueryAttention",
-            [True, True, True],
+        operands = (
             self._by_text(queries, config.query_size),
             self._by_text(keys, config.key_size),
             values,
             *self._past[layer],
+        )
+        attended, keys, values = graph.choose(
+            "short", lambda: self._attend_short(operands), lambda: self._attend_long(operands)
+        )
+        self._keep(keys, values)
+        return graph.add("Reshape", attended, graph.integers(-1, config.query_size))
+
+    def _attend_short(self, operands: _Operands) -> list[str]:
+        """All scores at once. Padding lies behind the tokens, where causality hides it."""
+        queries, keys, values, *past = operands
+        return self._graph.add_many(
+            "Attention",
+            [True, True, True],
+            self._rotate(queries, "offset"),
+            self._rotate(keys, "offset"),
+            values,
+            "",  # no mask
+            *past,
+            q_num_heads=self._config.heads,
+            kv_num_heads=self._config.kv_heads,
+            is_causal=1,
+        )
+
+    def _attend_long(self, operands: _Operands) -> list[str]:
+        """Block by block, never holding all scores of a long text."""
+        return self._graph.add_many(
+            "GroupQueryAttention",
+            [True, True, True],
+            *operands,
             "ends",
             "total",
             "cos",
             "sin",
             domain=CONTRIB,
-            num_heads=config.heads,
-            kv_num_heads=config.kv_heads,
+            num_heads=self._config.heads,
+            kv_num_heads=self._config.kv_heads,
             do_rotary=1,
         )
-        self._keep(keys, values)
-        return graph.add("Reshape", attended, graph.integers(-1, config.query_size))
 
     def _attend_pooled(self, weights: LayerWeights, normed: str, layer: int) -> str:
         """Attention of the pooled tokens alone, (B, query_size): each sees all before it."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _HIDDEN = np.float32(-1e30)  # added to a score, leaves no share to padding
 _FIRST_POSITIONS = 1024
+# Up to here ONNX Runtime's plain attention is the faster one (0.75 against 1.22 ms for a layer of
+# 128 tokens on two Zen 5 cores, 2.22 against 2.52 for 256, 8.75 against 8.26 for 512).
+_SHORT = 384
 
 
 class Qwen3Encoder(Encoder):
@@ -58,6 +61,7 @@ class Qwen3Encoder(Encoder):
             "positions": ends[:, None],
             "offset": np.array([past], dtype=np.int64),
             "total": np.array(total, dtype=np.int32),
+            "short": np.array(total <= _SHORT),
             "cos": cos,
             "sin": sin,
             "pooled": np.arange(count, dtype=np.int64) * longest + lengths - 1,

@@ -10,7 +10,8 @@ from indexer.embedding.runtimes.base import default_batch_tokens
 from indexer.embedding.wishes import Engine
 from indexer.modes import Mode, Placement, Precision
 
-# Tokens in one pass of `runtimes.onnx_cpu`, which planning must not import.
+# Tokens in the largest usual pass of the ONNX engine: its batches are smaller, but a chunk of the
+# default size goes through alone.
 ONNX_BATCH_TOKENS = 512
 
 

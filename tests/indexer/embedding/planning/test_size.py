@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.documents.chunk import ChunkOptions
 from indexer.embedding.models import SHORT_NAMES
 from indexer.embedding.planning.candidates import ONNX_BATCH_TOKENS
 from indexer.embedding.planning.published import PUBLISHED
@@ -85,8 +86,8 @@ def test_published_sizes_are_the_models_parameters() -> None:
     assert set(PUBLISHED) == set(SHORT_NAMES)
 
 
-def test_onnx_batch_is_what_the_runtime_takes() -> None:
-    assert ONNX_BATCH_TOKENS == BATCH_TOKENS
+def test_onnx_batch_covers_the_runtimes_and_a_chunk() -> None:
+    assert max(BATCH_TOKENS, ChunkOptions().max_tokens) == ONNX_BATCH_TOKENS
 
 
 @pytest.mark.parametrize("value", ["many", -1, 0, 1.5, True, 1 << 40, None])
