@@ -68,10 +68,11 @@ class TorchBuild:
 class Rates:
     """Speeds of the processor."""
 
-    fp32_flops: float  # a matrix product of a transformer layer's shape, all cores
-    int8_ops: float  # the same with uint8 x int8
+    fp32_flops: float  # a matrix product of a transformer layer's shape in numpy, all cores
+    int8_ops: float  # the same in ONNX Runtime, uint8 x int8
     memory_bytes_per_s: float
     measured: bool  # False: assumed from cores and instruction set
+    onnx_flops: float | None = None  # in ONNX Runtime, fp32; None: as in numpy
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,15 +25,16 @@ class _Shares:
     bulk: float
 
 
-# Measured on two cores of an EPYC Milan with Qwen3-0.6B: fp32 product 172 GFLOP/s, int8 peak 385
-# GOP/s; transformers fp32 331-502 and 1,575 ms, 107-116 tokens/s sorted; onnxruntime fp32 162 and
-# 881 ms, 163 tokens/s; int8 99 and 457 ms, 261 tokens/s; transformers bf16, for lack of bf16
-# instructions, 1,199 and 5,821 ms.
+# torch: measured on two cores of an EPYC Milan with Qwen3-0.6B, where numpy's fp32 product ran at
+# 172 GFLOP/s: transformers fp32 331-502 and 1,575 ms, 107-116 tokens/s sorted; bf16, for lack of
+# bf16 instructions, 1,199 and 5,821 ms. ONNX: on two Zen 5 cores, where its products ran at 425
+# GFLOP/s and 1,589 GOP/s: fp32 103 and 322 ms, 403 tokens/s; int8 39 and 121 ms, 947 tokens/s.
+# (Milan, at 172 and about 310: fp32 162 and 881 ms, 163 tokens/s; int8 99 and 457 ms, 261.)
 _CPU_SHARES = {
     (Engine.TORCH, Precision.FP32): _Shares(0.30, 0.42, 0.57),
     (Engine.TORCH, Precision.BF16): _Shares(0.10, 0.11, 0.11),
-    (Engine.ONNX, Precision.FP32): _Shares(0.75, 0.74, 0.80),
-    (Engine.ONNX, Precision.INT8): _Shares(0.55, 0.64, 0.60),
+    (Engine.ONNX, Precision.FP32): _Shares(0.48, 0.80, 0.83),
+    (Engine.ONNX, Precision.INT8): _Shares(0.34, 0.58, 0.52),
 }
 # Assumed for transformers on a GPU; bulk is the least our own forward is built for.
 _GPU_SHARES = _Shares(0.30, 0.35, 0.45)
@@ -53,7 +54,11 @@ def cpu_speed(size: ModelSize, candidate: Candidate, rates: Rates) -> Speed:
     """Speed on the CPU."""
     assert candidate.engine is not None
     shares = _CPU_SHARES[candidate.engine, candidate.precision]
-    rate = rates.int8_ops if candidate.precision is Precision.INT8 else rates.fp32_flops
+    rate = rates.fp32_flops
+    if candidate.precision is Precision.INT8:
+        rate = rates.int8_ops
+    elif candidate.engine is Engine.ONNX:
+        rate = rates.onnx_flops or rates.fp32_flops
     reading_s = size.matrix_values * candidate.value_bytes / rates.memory_bytes_per_s
 
     def seconds(tokens: int, share: float) -> float:
