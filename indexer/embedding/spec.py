@@ -55,11 +55,14 @@ class ModelSpec:
         if self.architecture == "qwen3":
             least = min(_SMALLEST_MRL, self.hidden_size)
         if not least <= dimension <= self.hidden_size:
-            narrower = least < self.hidden_size
-            offered = f"{least} to {self.hidden_size}" if narrower else f"{self.hidden_size} only"
+            if least == self.hidden_size:
+                raise UsageError(
+                    f"Dimension {dimension}: {self.model} was not trained for shorter vectors and "
+                    f"gives {self.hidden_size} values. Leave the dimension out."
+                )
             raise UsageError(
-                f"Dimension {dimension}: {self.model} gives {offered}. Choose one of these, or "
-                "leave it out."
+                f"Dimension {dimension}: {self.model} gives {least} to {self.hidden_size} values. "
+                "Choose one in that range, or leave it out."
             )
         return dimension
 
