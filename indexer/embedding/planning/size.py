@@ -1,20 +1,18 @@
 """What a model weighs: its tensors counted from the checkpoint's headers, nothing loaded."""
 
-import json
 import math
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.embedding.model_folder import read_json, weight_files
+from indexer.embedding.checkpoint import Checkpoint
+from indexer.embedding.model_folder import read_json
 from indexer.embedding.onnx import encoder
 from indexer.embedding.runtimes.packed import config as packed
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import ModelError
 
-_MAX_HEADER_BYTES = 100 << 20  # safetensors' own limit
 _MOST = 1 << 20  # of any dimension or count in a configuration
 
 
@@ -91,45 +89,15 @@ def count_weights(folder: Path) -> tuple[int, int]:
         ModelError: no weights, or a file is damaged.
     """
     tables = matrices = 0
-    for file in weight_files(folder):
-        for name, shape in _read_shapes(file).items():
-            if len(shape) < 2:
-                continue  # norms and biases
-            if "embed" in name:
-                tables += math.prod(shape)
-            else:
-                matrices += math.prod(shape)
+    checkpoint = Checkpoint(folder)
+    for name in checkpoint.names:
+        shape = checkpoint.shape(name)
+        if len(shape) < 2:
+            continue  # norms and biases
+        if "embed" in name:
+            tables += math.prod(shape)
+        else:
+            matrices += math.prod(shape)
     if not matrices:
         raise ModelError(f"{folder}: its safetensors hold no weights, so no cost can be predicted.")
     return tables, matrices
-
-
-def _read_shapes(file: Path) -> dict[str, list[int]]:
-    """{tensor: shape} from a safetensors header.
-
-    Raises:
-        ModelError: the file is damaged or something else.
-    """
-    try:
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > _MAX_HEADER_BYTES:
-                raise ValueError(f"its header claims {length:,} bytes, at most 100 MiB are allowed")
-            text = stream.read(length)
-        if len(text) < length:
-            raise ValueError(f"it ends after {len(text):,} of {length:,} header bytes")
-        header = json.loads(text)
-        return {name: _shape(header[name]) for name in header if name != "__metadata__"}
-    # What json and the lookups raise on any other content, nesting without end included.
-    except (OSError, struct.error, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ModelError(
-            f"{file}: cannot be read as safetensors: {error or type(error).__name__}. "
-            "Fetch the model again."
-        ) from None
-
-
-def _shape(entry: dict[str, Any]) -> list[int]:
-    shape = entry["shape"]
-    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError(f"a tensor of shape {shape!r:.80}")
-    return shape
