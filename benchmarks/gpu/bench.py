@@ -118,7 +118,7 @@ def machine(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     import transformers
 
     sys.path.insert(0, str(ROOT))
-    from indexer.embedding.runtimes.packed.config import read_config
+    from indexer.embedding.qwen3_config import read_config
     from indexer.embedding.runtimes.packed.layout import LayerLayout
 
     config = read_config(folder)

@@ -63,8 +63,8 @@ def reason_against(spec: ModelSpec) -> str | None:
     Raises:
         ModelError: config.json cannot be read.
     """
+    from indexer.embedding import qwen3_config as qwen3
     from indexer.embedding.onnx import bert_config as bert
-    from indexer.embedding.runtimes.packed import config as qwen3
 
     if spec.architecture == "qwen3":
         return qwen3.reason_against(spec)

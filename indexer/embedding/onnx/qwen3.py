@@ -39,7 +39,7 @@ from indexer.embedding.onnx.qwen3_layer import (
     read_layer,
     smooth,
 )
-from indexer.embedding.runtimes.packed.config import Qwen3Config
+from indexer.embedding.qwen3_config import Qwen3Config
 
 
 def build_qwen3(graph: Graph, linear: Linear, checkpoint: Checkpoint, config: Qwen3Config) -> None:

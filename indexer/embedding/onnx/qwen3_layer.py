@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.embedding.checkpoint import Checkpoint
-from indexer.embedding.runtimes.packed.config import Qwen3Config
+from indexer.embedding.qwen3_config import Qwen3Config
 
 Matrix = npt.NDArray[np.float32]  # shape (outputs, inputs)
 Gains = npt.NDArray[np.float32]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.embedding import qwen3_config as packed
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.model_folder import read_json
 from indexer.embedding.onnx import encoder
-from indexer.embedding.runtimes.packed import config as packed
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import ModelError
 

@@ -1,7 +1,7 @@
 """Which runtime puts a model on a CUDA device: our packed forward, or transformers."""
 
+from indexer.embedding.qwen3_config import reason_against
 from indexer.embedding.runtimes.base import Runtime
-from indexer.embedding.runtimes.packed.config import reason_against
 from indexer.embedding.spec import ModelSpec
 from indexer.embedding.wishes import Wishes
 from indexer.errors import PlacementError

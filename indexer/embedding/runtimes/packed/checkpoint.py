@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.embedding.model_folder import weight_files
-from indexer.embedding.runtimes.packed.config import Qwen3Config
+from indexer.embedding.qwen3_config import Qwen3Config
 from indexer.embedding.runtimes.packed.layout import LayerLayout, LayerStream
 from indexer.errors import ModelError
 

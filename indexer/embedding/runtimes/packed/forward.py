@@ -3,9 +3,9 @@
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from indexer.embedding.qwen3_config import Qwen3Config
 from indexer.embedding.runtimes.packed.attention import Attend
 from indexer.embedding.runtimes.packed.batch import PackedBatch
-from indexer.embedding.runtimes.packed.config import Qwen3Config
 from indexer.embedding.runtimes.packed.layers import Rotation, norm, run_last_layer, run_layer
 from indexer.embedding.runtimes.packed.layout import LayerStream
 

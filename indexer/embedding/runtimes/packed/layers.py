@@ -8,9 +8,9 @@ residual are one operation, which rounds once where transformers rounds twice.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from indexer.embedding.qwen3_config import Qwen3Config
 from indexer.embedding.runtimes.packed.attention import Attend
 from indexer.embedding.runtimes.packed.batch import PackedBatch
-from indexer.embedding.runtimes.packed.config import Qwen3Config
 from indexer.embedding.runtimes.packed.layout import LayerWeights
 
 if TYPE_CHECKING:

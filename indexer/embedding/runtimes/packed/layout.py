@@ -9,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from indexer.embedding.runtimes.packed.config import Qwen3Config
+from indexer.embedding.qwen3_config import Qwen3Config
 
 if TYPE_CHECKING:
     import torch

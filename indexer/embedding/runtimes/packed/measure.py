@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from indexer.embedding.qwen3_config import Qwen3Config
 from indexer.embedding.runtimes.packed.attention import Attend
 from indexer.embedding.runtimes.packed.batch import pack
 from indexer.embedding.runtimes.packed.budget import Rates
-from indexer.embedding.runtimes.packed.config import Qwen3Config
 from indexer.embedding.runtimes.packed.copies import Copies
 from indexer.embedding.runtimes.packed.layers import Rotation, run_layer
 from indexer.embedding.runtimes.packed.layout import LayerWeights

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from indexer.embedding.qwen3_config import read_config
 from indexer.embedding.runtimes.base import default_batch_tokens
 from indexer.embedding.runtimes.packed.attention import Attend, attend_runs, choose_attention
 from indexer.embedding.runtimes.packed.budget import (
@@ -10,7 +11,6 @@ from indexer.embedding.runtimes.packed.budget import (
     StreamPlan,
 )
 from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
-from indexer.embedding.runtimes.packed.config import read_config
 from indexer.embedding.runtimes.packed.copies import Copies, CudaCopies, InstantCopies
 from indexer.embedding.runtimes.packed.forms import Form, Int8Form, PlainForm
 from indexer.embedding.runtimes.packed.measure import measure_memory

@@ -5,8 +5,8 @@ import torch
 
 from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.opening import open_embedder
+from indexer.embedding.qwen3_config import reason_against
 from indexer.embedding.runtimes.on_gpu import check_precision
-from indexer.embedding.runtimes.packed.config import reason_against
 from indexer.embedding.wishes import Wishes
 from indexer.errors import PlacementError
 from indexer.modes import Mode, Placement, Precision

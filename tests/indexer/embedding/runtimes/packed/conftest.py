@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from indexer.embedding.qwen3_config import read_config
 from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
-from indexer.embedding.runtimes.packed.config import read_config
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from indexer.embedding.qwen3_config import read_config
 from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
-from indexer.embedding.runtimes.packed.config import read_config
 from indexer.errors import ModelError
 from make_tiny_qwen3 import CONFIG
 

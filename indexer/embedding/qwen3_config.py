@@ -1,4 +1,4 @@
-"""What config.json says of a Qwen3 model, and whether the packed forward can run it."""
+"""What config.json says of a Qwen3 model, and whether our own forwards can run it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Qwen3Config:
 
 
 def reason_against(spec: ModelSpec) -> str | None:
-    """Why the packed forward cannot run this model; None if it can.
+    """Why our own forwards (packed torch, ONNX) cannot run this model; None if they can.
 
     Raises:
         ModelError: config.json cannot be read.
@@ -72,14 +72,14 @@ def read_config(folder: Path) -> Qwen3Config:
     """The sizes of the model whose config.json lies in `folder`.
 
     Raises:
-        ModelError: a size is missing or impossible, or the model has a part the packed forward
-            does not know.
+        ModelError: a size is missing or impossible, or the model has a part our forwards do
+            not know.
     """
     path = folder / "config.json"
     values = read_json(path)
     unsupported = _unsupported(values)
     if unsupported is not None:
-        raise ModelError(f"{path}: the packed forward does not run this model: {unsupported}.")
+        raise ModelError(f"{path}: our own forward does not run this model: {unsupported}.")
     config = Qwen3Config(
         layers=_count(values, "num_hidden_layers", path),
         hidden=_count(values, "hidden_size", path),
@@ -99,7 +99,7 @@ def read_config(folder: Path) -> Qwen3Config:
 
 
 def _unsupported(values: Mapping[str, Any]) -> str | None:
-    """The first part of the model that the packed forward lacks."""
+    """The first part of the model that our forwards lack."""
     kind = _rope(values).get("rope_type", "default")
     if kind != "default":
         return f"its rotary positions are scaled ({kind!r})"

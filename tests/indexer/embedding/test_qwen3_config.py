@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from indexer.embedding.local import LocalEmbedder
-from indexer.embedding.runtimes.packed.config import Qwen3Config, read_config, reason_against
+from indexer.embedding.qwen3_config import Qwen3Config, read_config, reason_against
 from indexer.embedding.spec import load_spec
 from indexer.errors import ModelError
 from indexer.types import Pooling
