@@ -61,7 +61,9 @@ def test_embed_json_lines_to_npy_with_stats(cli: Cli, home: Path, tmp_path: Path
     with models.embedder(models.named("minilm")) as embedder:
         assert stats["tokens"] == sum(embedder.tokenizer.count(TEXTS))
     assert stats["mode"].startswith("cpu:")
-    assert stats["tokens_per_s"] == pytest.approx(stats["tokens"] / stats["seconds"], rel=0.02)
+    # The seconds are shown rounded to milliseconds, of which there are few.
+    assert stats["tokens_per_s"] * (stats["seconds"] - 0.001) <= stats["tokens"] + 1
+    assert stats["tokens_per_s"] * (stats["seconds"] + 0.001) >= stats["tokens"] - 1
     assert stats["peak_rss_mib"] > 100
 
 
