@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexer.embedding.embedder import Embedder
-from indexer.embedding.local import LocalEmbedder
 
 
 def null_embedder(model: str) -> "Embedder":
@@ -28,11 +27,13 @@ def null_embedder(model: str) -> "Embedder":
     # Imported here: worker processes import this script anew and must stay as small as the CLI's.
     import numpy as np
 
+    from indexer.embedding.local import LocalEmbedder
     from indexer.embedding.models import resolve
     from indexer.embedding.runtimes.base import Runtime, TokenBatch
     from indexer.embedding.spec import load_spec
     from indexer.embedding.tokenizer import load_tokenizer
-    from indexer.types import Placement, Precision, Vectors
+    from indexer.modes import Placement, Precision
+    from indexer.types import Vectors
 
     class NullRuntime(Runtime):
         placement = Placement.CPU
