@@ -32,6 +32,7 @@ class Screen:
         self._silent = silent
         self._last = time.monotonic()
         self._width = 0
+        self._withheld = ""  # the latest state, where it came too soon after the one before
 
     def loading(self, spec: "ModelSpec") -> None:
         """Loading a model may take seconds: say so."""
@@ -58,8 +59,7 @@ class Screen:
         eta = f", about {duration(progress.eta_s)} left" if progress.eta_s is not None else ""
         self._update(
             f"{progress.files_done:,}/{progress.files_total:,} files, "
-            f"{progress.chunks:,} chunks, {speed}{eta}",
-            last=progress.files_done == progress.files_total,
+            f"{progress.chunks:,} chunks, {speed}{eta}"
         )
 
     def on_texts(self, texts: int, tokens_per_s: float) -> None:
@@ -82,13 +82,21 @@ class Screen:
             self.clear()
             say(text)
 
-    def _update(self, text: str, *, last: bool = False) -> None:
-        now = time.monotonic()
-        if self._silent or (
-            not last and now - self._last < (LIVE_EVERY_S if self._live else PLAIN_EVERY_S)
-        ):
+    def finish(self) -> None:
+        """Show where the work ended, unless that is on the screen already."""
+        self.clear()
+        if self._withheld and not self._live:
+            say(self._withheld)
+        self._withheld = ""
+
+    def _update(self, text: str) -> None:
+        if self._silent:
             return
-        self._last = now
+        now = time.monotonic()
+        if now - self._last < (LIVE_EVERY_S if self._live else PLAIN_EVERY_S):
+            self._withheld = text
+            return
+        self._last, self._withheld = now, ""
         if not self._live:
             say(text)
             return
@@ -105,7 +113,7 @@ def watch(as_json: bool) -> Iterator[Screen]:
     try:
         yield screen
     finally:
-        screen.clear()
+        screen.finish()
 
 
 def say_interrupted() -> None:

@@ -61,8 +61,9 @@ def test_screen_in_a_log_writes_a_line_now_and_then_and_the_last(
     for _ in range(100):
         clock.now += 0.125
         screen.on_progress(HALF)
-    screen.on_progress(LAST)
-    screen.clear()
+    for _ in range(3):  # the batches after the last file was read
+        screen.on_progress(LAST)
+    screen.finish()
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" files")[0] for line in lines] == [
         "1,200/2,400",
