@@ -5,12 +5,16 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select, text
 
 from indexer.errors import NotFoundError
-from indexer.storage import catalog, lexical, vectors
+from indexer.storage import catalog, lexical
 from indexer.storage.commit import CATALOG
 from indexer.storage.engine import open_reader_engine, store_errors
 from indexer.storage.lexical_reader import open_snapshot
-from indexer.storage.manifest import sha256_of
+from indexer.storage.manifest import read_json, sha256_of
 from indexer.storage.tables import ChunkRow, DocumentRow, EmbeddingRow, FileRow
+from indexer.storage.vectors.index import VectorIndex
+from indexer.storage.vectors.layout import INDEX_MANIFEST
+from indexer.storage.vectors.mapped import DamagedRowsError, MappedRows
+from indexer.storage.vectors.stored import Stored, open_stored, read_map
 
 
 def check(folder: Path) -> list[str]:
@@ -60,16 +64,31 @@ def _check_catalog(connection: Connection) -> list[str]:
 
 
 def _check_vectors(folder: Path, connection: Connection, head: catalog.Head) -> list[str]:
-    index = vectors.VectorIndex.load(folder, head)
-    if index is None:
-        return ["vectors: the copy is missing or damaged"]
-    with open(folder / vectors.FILE, "rb") as file:
-        if sha256_of(file) != vectors.manifest_sha256(folder):
-            return ["vectors: the copy is damaged, though its times say it did not change"]
-    if index.generation != head.generation:
-        return [f"vectors: the copy is at generation {index.generation} of {head.generation}"]
-    if set(index.ids().tolist()) != set(connection.scalars(select(EmbeddingRow.id))):
+    stored = open_stored(folder, head)
+    try:
+        if stored is None:
+            return ["vectors: the copy is missing or damaged"]
+        MappedRows(folder, stored.manifest, read_map(folder, stored.manifest)).check_every_block()
+    except DamagedRowsError:
+        return ["vectors: the copy is damaged, though its times say it did not change"]
+    manifest = stored.manifest
+    if manifest.generation != head.generation:
+        return [f"vectors: the copy is at generation {manifest.generation} of {head.generation}"]
+    ids = VectorIndex.of(stored).ids()
+    if set(ids.tolist()) != set(connection.scalars(select(EmbeddingRow.id))):
         return ["vectors: the copy holds other ids than the catalog"]
+    return _check_codes(folder, stored)
+
+
+def _check_codes(folder: Path, stored: Stored) -> list[str]:
+    named = read_json(folder / INDEX_MANIFEST)
+    if named is None or named.get("build") != stored.manifest.build:
+        return []  # none were made of these rows
+    if stored.coded is None:
+        return ["vectors: the codes are missing or damaged; searches are exact until the next run"]
+    with open(folder / named["codes"], "rb") as file:
+        if sha256_of(file) != named["sha256"]:
+            return ["vectors: the codes are damaged, though their times say they did not change"]
     return []
 
 

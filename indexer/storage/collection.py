@@ -24,7 +24,7 @@ from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.snapshot import Snapshot
 from indexer.storage.tables import REVISIONS
-from indexer.storage.vectors import FILE as VECTORS_FILE
+from indexer.storage.vectors.layout import OWNED as VECTOR_FILES
 from indexer.types import Contract, ScoredChunk, StoredChunk
 
 
@@ -131,8 +131,7 @@ class Collection:
         with self.snapshot() as now:
             changed = (now.head.uuid, now.head.generation) != before
             if self._vectors.is_loaded:
-                with self._vectors.at(now.connection, now.head):
-                    pass
+                self._vectors.at(now.connection, now.head)
             if self._lexical.is_loaded:
                 self._lexical.at(now.head)
         return changed
@@ -179,7 +178,7 @@ class Collection:
                 roots=catalog.roots(now.connection),
                 created=now.head.created,
                 catalog_bytes=sum(_size(self._folder / f"{CATALOG}{end}") for end in ("", "-wal")),
-                vectors_bytes=_size(self._folder / VECTORS_FILE),
+                vectors_bytes=sum(_size(path) for path in self._folder.glob(VECTOR_FILES)),
                 lexical_bytes=_size(self._folder / LEXICAL_FOLDER),
             )
 

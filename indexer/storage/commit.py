@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
 
 from indexer.errors import ContractError, LockedError, StoreError
 from indexer.modes import Mode
-from indexer.storage import catalog, lexical, provenance, staging, vectors
+from indexer.storage import catalog, lexical, provenance, staging
 from indexer.storage.apply import apply_changes
 from indexer.storage.catalog import Head
 from indexer.storage.encoding import encode_contract
@@ -31,7 +31,8 @@ from indexer.storage.tables import (
     RemovalRow,
     RootRow,
 )
-from indexer.storage.vectors import sync_vectors
+from indexer.storage.vectors import sync as vectors
+from indexer.storage.vectors.sync import sync_vectors
 from indexer.types import Changes, Contract, FileStamp, Vector
 
 CATALOG, LOCK = "catalog.sqlite3", "lock"

@@ -124,15 +124,24 @@ class TrustedFiles:
 
     def check(self, file: BinaryIO, name: str, sha256: str) -> bool:
         """True when the open file has this sha256, by memory or by reading it."""
-        identity = _identity(file)
-        if self._known.get(name) == {"sha256": sha256, "identity": identity}:
+        if self.knows(file, name, sha256):
             return True
+        identity = _identity(file)
         if sha256_of(file) != sha256 or _identity(file) != identity:
             return False
+        self.remember(file, name, sha256)
+        return True
+
+    def knows(self, file: BinaryIO, name: str, sha256: str) -> bool:
+        """True when this very file, unchanged since, passed a full check for this checksum."""
+        return bool(self._known.get(name) == {"sha256": sha256, "identity": _identity(file)})
+
+    def remember(self, file: BinaryIO, name: str, sha256: str) -> None:
+        """The open file has just passed a full check; kept by `save`."""
+        identity = _identity(file)
         # Clocks of file systems tick coarsely: a later write within the tick would not show.
         if time.time_ns() - max(identity[3:]) > _YOUNG_NS:
             self._known[name] = {"sha256": sha256, "identity": identity}
-        return True
 
     def save(self, names: set[str]) -> None:
         """Keep the memory of these files; a read-only folder only costs another check."""

@@ -1,77 +1,131 @@
-"""One vector index for all threads of a reader: many search, one brings it forward."""
+"""One vector index for all threads of a reader: each sees its own generation, none waits long.
+
+An index never changes (see `VectorIndex`), so following a commit or newly built codes is to put
+another one in its place.
+"""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from indexer.storage.catalog import Head
-from indexer.storage.vectors import VectorIndex
+from indexer.storage.vectors.index import VectorIndex
+from indexer.storage.vectors.layout import (
+    INDEX_MANIFEST,
+    MANIFEST,
+    RowsManifest,
+    note_damage,
+)
+from indexer.storage.vectors.stored import Stored, open_stored
+
+_KEPT = 8  # generations kept for requests that began before the newest commit
+_LOOK_EVERY_S = 1.0  # at the files, for what a writer or a build has put there
+_TAIL_ROWS = 4_096  # in memory: from here on, rows that a writer put on disk are read from there
+
+_Seen = tuple[tuple[int, ...] | None, ...]
 
 
 class SharedVectors:
-    """Loads the index on first use and follows the catalog after that."""
+    """Loads the index on first use and follows the catalog and the files after that."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._index: VectorIndex | None = None
+        self._lock = threading.Lock()
         self._collection = ""
-        self._turn = threading.Condition()
-        self._searching = 0
+        self._indexes: list[VectorIndex] = []  # by generation, newest last
+        self._seen: _Seen = ()  # identities of the manifests that the newest one was opened from
+        self._look_at = 0.0
+        self._loading: threading.Thread | None = None
+        self._loaded: Stored | None = None  # newer files, to be taken up by the next search
 
     @property
     def is_loaded(self) -> bool:
         """True once somebody asked for vectors."""
-        return self._index is not None
+        return bool(self._indexes)
 
-    @contextmanager
-    def at(self, connection: Connection, head: Head) -> Iterator[VectorIndex]:
-        """An index holding every vector live at `head`, maybe others: check hits in the catalog.
+    def at(self, connection: Connection, head: Head) -> VectorIndex:
+        """The index at `head`.
 
         Args:
             connection: in a read transaction that stands at `head`.
             head: the collection as that transaction sees it.
         """
-        index = self._enter(connection, head)
-        if index is None:
-            # Another thread saw a newer collection and dropped what this transaction still sees.
-            index = VectorIndex(head.contract.dimension)
-            index.catch_up(connection, head)
-            yield index
-            return
-        try:
-            yield index
-        finally:
-            with self._turn:
-                self._searching -= 1
-                self._turn.notify_all()
-
-    def _enter(self, connection: Connection, head: Head) -> VectorIndex | None:
-        with self._turn:
-            if self._index is None:
-                self._load(connection, head)
-            elif self._is_behind(self._index, head):
-                self._turn.wait_for(lambda: self._searching == 0)
-                self._bring_forward(connection, head)
-            index = self._index
-            assert index is not None
-            if self._collection != head.uuid or not index.floor <= head.generation:
-                return None
-            self._searching += 1
+        with self._lock:
+            if self._collection != head.uuid:
+                self._start(connection, head)
+            self._follow_files(head)
+            index = self._newest_until(head.generation)
+            if index is None:  # a request older than all that is kept, or than the files
+                return VectorIndex.open(self._folder, connection, head)
+            if index.generation < head.generation:
+                index = index.caught_up(connection, head)
+                self._keep(index)
             return index
 
-    def _is_behind(self, index: VectorIndex, head: Head) -> bool:
-        return index.generation < head.generation
+    def drop_damaged(self, connection: Connection, head: Head) -> VectorIndex:
+        """The index at `head` from the catalog alone: a search met rows that are not as written."""
+        with self._lock:
+            if manifest := RowsManifest.read(self._folder):
+                note_damage(self._folder, manifest)
+            index = VectorIndex.empty(head.contract.dimension).caught_up(connection, head)
+            self._indexes = [index]
+            self._collection, self._loaded, self._seen = head.uuid, None, self._identities()
+            return index
 
-    def _load(self, connection: Connection, head: Head) -> None:
-        self._index = VectorIndex.open(self._folder, connection, head)
-        self._collection = head.uuid
+    def _start(self, connection: Connection, head: Head) -> None:
+        self._seen = self._identities()
+        self._indexes = [VectorIndex.open(self._folder, connection, head)]
+        self._collection, self._loaded = head.uuid, None
+        self._look_at = time.monotonic() + _LOOK_EVERY_S
 
-    def _bring_forward(self, connection: Connection, head: Head) -> None:
-        assert self._index is not None
-        if self._collection != head.uuid:
-            self._load(connection, head)
-        elif self._index.generation < head.generation:  # another thread may have done it meanwhile
-            self._index.catch_up(connection, head)
+    def _newest_until(self, generation: int) -> VectorIndex | None:
+        fitting = [index for index in self._indexes if index.generation <= generation]
+        return fitting[-1] if fitting else None
+
+    def _keep(self, index: VectorIndex) -> None:
+        self._indexes = sorted([*self._indexes, index], key=lambda kept: kept.generation)[-_KEPT:]
+
+    def _follow_files(self, head: Head) -> None:
+        """Take up what was loaded; look for more now and then, and load it in the background.
+
+        Until it is loaded, searches go on with what there is: nobody waits for a large file.
+        """
+        if self._loaded is not None and self._loaded.manifest.generation <= head.generation:
+            self._indexes = [*self._older_than(self._loaded), VectorIndex.of(self._loaded)]
+            self._loaded = None
+        if self._loading is not None or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + _LOOK_EVERY_S
+        seen = self._identities()
+        codes_are_new = seen[1] != self._seen[1]
+        many_in_memory = self._indexes[-1].tail_rows > _TAIL_ROWS
+        if seen == self._seen or not (codes_are_new or many_in_memory):
+            return
+        self._loading = threading.Thread(target=self._load, args=(head, seen), daemon=True)
+        self._loading.start()
+
+    def _older_than(self, stored: Stored) -> list[VectorIndex]:
+        """What is kept of before; the same generation from the new files takes its place."""
+        generation = stored.manifest.generation
+        return [index for index in self._indexes if index.generation < generation]
+
+    def _load(self, head: Head, seen: _Seen) -> None:
+        stored = open_stored(self._folder, head)
+        with self._lock:
+            self._loading = None
+            if self._collection == head.uuid:
+                self._seen = seen
+                self._loaded = stored
+
+    def _identities(self) -> _Seen:
+        return tuple(_identity(self._folder / name) for name in (MANIFEST, INDEX_MANIFEST))
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)

@@ -14,9 +14,11 @@ from indexer.storage.catalog import Head
 from indexer.storage.documents import DocumentSummary, StoredDocument
 from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
+from indexer.storage.vectors.index import VectorIndex
+from indexer.storage.vectors.mapped import DamagedRowsError
 from indexer.types import FileStamp, ScoredChunk, StoredChunk
 
-_SPARE = 16  # asked for beyond k, as some hits may be gone from the catalog
+_SPARE = 16  # asked for beyond k, as some lexical hits may be gone from the catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +43,24 @@ class Snapshot:
         """
         _check_vector(vector, self.head.contract.dimension)
         _check_k(k)
-        with self.vectors.at(self.connection, self.head) as index:
-            wanted = k + _SPARE
-            while True:
-                ids, scores = index.search(vector, wanted)
-                chunks = catalog.chunks_of_embeddings(self.connection, ids)
-                hits = [
-                    ScoredChunk(chunk_id, score)
-                    for embedding_id, score in zip(ids, scores, strict=True)
-                    for chunk_id in chunks.get(embedding_id, ())
-                ]
-                # What was asked beyond k may be needed to fill it only if hits were dropped.
-                if len(hits) >= k or wanted >= index.stored:
-                    break
-                wanted *= 4
+        index = self.vectors.at(self.connection, self.head)
+        try:
+            return self._dense(index, vector, k)
+        except DamagedRowsError:
+            index = self.vectors.drop_damaged(self.connection, self.head)
+            return self._dense(index, vector, k)
+
+    def _dense(
+        self, index: VectorIndex, vector: npt.NDArray[np.float32], k: int
+    ) -> list[ScoredChunk]:
+        """Chunks of the k nearest vectors: several may share one, and each has one at least."""
+        ids, scores = index.search(vector, k)
+        chunks = catalog.chunks_of_embeddings(self.connection, ids)
+        hits = [
+            ScoredChunk(chunk_id, score)
+            for embedding_id, score in zip(ids, scores, strict=True)
+            for chunk_id in chunks.get(embedding_id, ())
+        ]
         return sorted(hits, key=_best_first)[:k]
 
     def lexical(self, query: str, k: int) -> list[ScoredChunk]:

@@ -180,7 +180,7 @@ def test_failed_write_of_a_copy_keeps_the_old_one(
     world: Any, monkeypatch: Any, code: int, call: str
 ) -> None:
     world.add(world.file("/a", "alpha"))
-    before = (world.folder / "vectors.faiss").read_bytes()
+    before = (world.folder / "vectors.json").read_bytes()
 
     def fail(*_: object) -> None:
         raise OSError(code, os.strerror(code))
@@ -194,7 +194,7 @@ def test_failed_write_of_a_copy_keeps_the_old_one(
         assert str(world.folder) in str(caught.value)
         if code == errno.ENOSPC:
             assert "the disk is full" in str(caught.value)
-        assert (world.folder / "vectors.faiss").read_bytes() == before
+        assert (world.folder / "vectors.json").read_bytes() == before
         assert list(world.folder.glob(".*.tmp")) == []
         assert world.nearest("beta") == ["beta"]
         writer.sync()
@@ -220,7 +220,7 @@ def test_write_error_inside_faiss_keeps_the_old_copy(world: Any, monkeypatch: An
 
 def test_leftovers_of_a_killed_writer_are_removed(world: Any) -> None:
     world.add(world.file("/a", "alpha"))
-    (world.folder / ".vectors.faiss.abc.tmp").write_bytes(b"half")
+    (world.folder / ".vectors-1.codes.abc.tmp").write_bytes(b"half")
     world.add(world.file("/b", "beta"))
     assert list(world.folder.glob(".*.tmp")) == []
 

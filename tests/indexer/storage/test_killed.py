@@ -92,18 +92,18 @@ def test_writer_killed_between_lexical_commit_and_manifest_counts_nothing_twice(
     assert check(world.folder) == []
 
 
-def test_writer_killed_between_vectors_and_manifest_is_found_and_rebuilt(
+def test_writer_killed_between_rows_and_manifest_leaves_the_old_state(
     world: Any, monkeypatch: Any
 ) -> None:
     world.add(world.file("/a", "alpha"))
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.storage.vectors.VectorIndex._save_manifest", _die)
+        patch.setattr("indexer.storage.vectors.layout.RowsManifest.write", _die)
         with world.writer() as writer:
             writer.commit(Changes(removed=(b"/a",)))
             writer.commit(world.adding(world.file("/b", "beta")))
             with pytest.raises(KeyboardInterrupt):
                 writer.sync()
-    assert check(world.folder) == ["vectors: the copy is missing or damaged"]
+    assert check(world.folder) == ["vectors: the copy is at generation 1 of 3"]
     assert world.nearest("beta", 5) == ["beta"]
 
 

@@ -1,0 +1,147 @@
+"""The coded part: inverted lists of 4-bit codes find candidates, the rows themselves rank them.
+
+FAISS 1.15.1 lets an IVF index take a selector where flat fast-scan and refinement refuse one, so
+filters and dead rows are left out before the k best are taken, and what remains is scored from the
+float16 rows: the scores are those of an exact search.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from indexer.storage.manifest import write_atomically
+from indexer.storage.vectors.certificate import Effort
+from indexer.storage.vectors.choice import CodeSpec
+from indexer.storage.vectors.library import (
+    Floats,
+    Ids,
+    Mask,
+    Rows,
+    flat_view,
+    import_faiss,
+    selector,
+    threads,
+)
+from indexer.storage.vectors.mapped import MappedRows
+
+_IO_BLOCK = 1 << 20
+ADD_ROWS = 20_000  # at a time: 80 MB of float32 at 1,024 dimensions
+_SMALLEST_CLUSTER = 39  # FAISS warns below this many training rows a list
+_ITERATIONS = 8  # of k-means; 20 gained nothing that a target of 0.99 would notice
+
+
+class Codes:
+    """Codes over the first `covered` rows. Searching is safe from several threads."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        self._refined: tuple[Rows, Any, Any] | None = None  # rows, exact index, both together
+
+    @property
+    def covered(self) -> int:
+        """Rows coded, from the first on."""
+        return int(self._index.ntotal)
+
+    @property
+    def lists(self) -> int:
+        """How many inverted lists there are."""
+        return int(self._index.nlist)
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors."""
+        return int(self._index.d)
+
+    @classmethod
+    def train(cls, spec: CodeSpec, sample: Floats) -> "Codes":
+        """Learn lists and codes from a sample, float32, shape (n, dimension).
+
+        Sampled rows may be fewer than the lists want, or all alike: lists then stay empty.
+        """
+        faiss = import_faiss()
+        index = faiss.index_factory(sample.shape[1], spec.factory, faiss.METRIC_INNER_PRODUCT)
+        index.cp.niter = _ITERATIONS
+        index.cp.seed = index.pq.cp.seed = 1234
+        index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
+        index.cp.max_points_per_centroid = 1 << 20  # the caller chose how many
+        index.train(_enough(sample, max(spec.lists, 1 << 4)))
+        return cls(index)
+
+    def add(self, rows: Rows) -> Iterator[int]:
+        """Code more rows, a block at a time; gives how many are covered after each."""
+        for start in range(0, len(rows), ADD_ROWS):
+            self._index.add(rows[start : start + ADD_ROWS].astype(np.float32))
+            yield self.covered
+
+    def nearest_codes(self, queries: Floats, k: int, lists: int, mask: Mask | None) -> Ids:
+        """Positions of the k best by code, best first, shape (n, k), -1 where there are fewer."""
+        found: Ids = self._index.search(queries, k, params=self._parameters(lists, mask))[1]
+        return found
+
+    def search(
+        self, query: Floats, k: int, effort: Effort, rows: MappedRows, mask: Mask | None
+    ) -> tuple[Ids, Floats]:
+        """(positions, cosines) of the k best candidates, best first; fewer when lists ran out.
+
+        Args:
+            query: shape (1, dimension).
+            k: at least 1.
+            effort: how hard to look.
+            rows: that these codes code.
+            mask: which rows may be found, shape (covered,); None: all.
+        """
+        faiss = import_faiss()
+        k = min(k, self.covered)
+        candidates = min(max(effort.candidates, k), self.covered)
+        parameters = self._parameters(effort.lists, mask)
+        with threads(1):
+            if not rows.is_checked:
+                found = self._index.search(query, candidates, params=parameters)[1][0]
+                rows.check(found[found >= 0])
+            refining = faiss.IndexRefineSearchParameters(
+                k_factor=candidates / k, base_index_params=parameters
+            )
+            scores, positions = self._refine(rows.rows).search(query, k, params=refining)
+        real = positions[0] >= 0
+        return positions[0][real], scores[0][real]
+
+    def _refine(self, rows: Rows) -> Any:
+        if self._refined is None or self._refined[0] is not rows:
+            exact = flat_view(rows[: self.covered])
+            self._refined = rows, exact, import_faiss().IndexRefine(self._index, exact)
+        return self._refined[2]
+
+    def _parameters(self, lists: int, mask: Mask | None) -> Any:
+        faiss = import_faiss()
+        nprobe = max(1, min(lists, self.lists))
+        if mask is None:
+            return faiss.SearchParametersIVF(nprobe=nprobe)
+        return faiss.SearchParametersIVF(nprobe=nprobe, sel=selector(mask))
+
+    def write(self, path: Path) -> str:
+        """Atomically; returns the sha256."""
+
+        def write(file: BinaryIO) -> None:
+            faiss = import_faiss()
+            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write, _IO_BLOCK))
+
+        return write_atomically(path, write)
+
+    @classmethod
+    def read(cls, file: BinaryIO) -> "Codes":
+        """From a file whose checksum was found right.
+
+        Raises:
+            RuntimeError: not an index that this FAISS reads.
+        """
+        faiss = import_faiss()
+        return cls(faiss.read_index(faiss.PyCallbackIOReader(file.read, _IO_BLOCK)))
+
+
+def _enough(sample: Floats, least: int) -> Floats:
+    """The sample, repeated until there are as many rows as lists: k-means refuses fewer."""
+    if len(sample) >= least:
+        return sample
+    return np.tile(sample, (-(-least // len(sample)), 1))

@@ -1,0 +1,116 @@
+"""The files of a collection's vectors, opened and checked; or None, and they are made again."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from indexer.storage.catalog import Head
+from indexer.storage.manifest import TrustedFiles
+from indexer.storage.vectors.certificate import Certificate
+from indexer.storage.vectors.codes import Codes
+from indexer.storage.vectors.layout import (
+    CODES_SIDECAR,
+    RowMap,
+    RowsManifest,
+    read_index_manifest,
+)
+from indexer.storage.vectors.library import Ids, Mask
+from indexer.storage.vectors.mapped import DamagedRowsError, MappedRows
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Codes with what was measured of them."""
+
+    codes: Codes
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Vectors on disk at the generation of their manifest."""
+
+    manifest: RowsManifest
+    ids: Ids
+    dead: Mask
+    rows: MappedRows
+    coded: Coded | None
+
+    @property
+    def covered(self) -> int:
+        """Rows that have codes, from the first on."""
+        return 0 if self.coded is None else self.coded.codes.covered
+
+
+def open_stored(folder: Path, head: Head) -> Stored | None:
+    """What lies there, maybe behind `head`; None if missing, damaged, ahead or not this one's."""
+    for _ in range(3):  # a writer may replace the files between our reads
+        manifest = RowsManifest.read(folder)
+        if manifest is None or not manifest.fits(head):
+            return None
+        try:
+            return _open(folder, manifest)
+        except (OSError, ValueError, DamagedRowsError):
+            if RowsManifest.read(folder) == manifest:
+                return None
+    return None
+
+
+def _open(folder: Path, manifest: RowsManifest) -> Stored:
+    row_map = read_map(folder, manifest)
+    rows = MappedRows(folder, manifest, row_map)
+    return Stored(manifest, row_map.ids, row_map.dead, rows, open_coded(folder, manifest))
+
+
+def read_map(folder: Path, manifest: RowsManifest) -> RowMap:
+    """What the rows are.
+
+    Raises:
+        OSError, ValueError: missing, or not what was written.
+    """
+    data = (folder / manifest.map_file).read_bytes()
+    if hashlib.sha256(data).hexdigest() != manifest.map_sha256:
+        raise ValueError(f"{manifest.map_file}: damaged")
+    row_map = RowMap.from_bytes(data, manifest.count)
+    if manifest.count and not (np.diff(row_map.ids) > 0).all():
+        raise ValueError(f"{manifest.map_file}: ids do not ascend")
+    return row_map
+
+
+def open_coded(folder: Path, manifest: RowsManifest) -> Coded | None:
+    """The codes over these rows; None if there are none to trust: then the rows are searched."""
+    values = read_index_manifest(folder, manifest)
+    if values is None:
+        return None
+    try:
+        certificate = Certificate.from_dict(values["certificate"])
+        codes = _read_codes(folder, values)
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError):
+        return None
+    if codes is None or codes.dimension != manifest.dimension:
+        return None
+    return Coded(codes, certificate) if codes.covered == values["covered"] else None
+
+
+def is_whole(folder: Path, named: dict[str, Any]) -> bool:
+    """Whether the codes that the manifest names are there and undamaged."""
+    try:
+        with open(folder / named["codes"], "rb") as file:
+            return _check(folder, file, named)
+    except OSError:
+        return False
+
+
+def _read_codes(folder: Path, named: dict[str, Any]) -> Codes | None:
+    with open(folder / named["codes"], "rb") as file:
+        return Codes.read(file) if _check(folder, file, named) else None
+
+
+def _check(folder: Path, file: BinaryIO, named: dict[str, Any]) -> bool:
+    trusted = TrustedFiles(folder / CODES_SIDECAR)
+    whole = trusted.check(file, named["codes"], named["sha256"])
+    trusted.save({named["codes"]})
+    return whole
