@@ -10,6 +10,7 @@ from app.settings import Settings
 from indexer.documents.chunk import CHUNKER_VERSION, ChunkOptions
 from indexer.documents.discover import DiscoverOptions, resolve_root
 from indexer.documents.read import ReadLimits
+from indexer.embedding.hardware.cpu import read_cpu, threads_for
 from indexer.embedding.planning.choose import expected, plan_for
 from indexer.embedding.planning.plan import Option
 from indexer.embedding.planning.size import read_size
@@ -19,6 +20,9 @@ from indexer.modes import Placement
 from indexer.pipeline.dry_run import DryRun, Known, predict
 from indexer.pipeline.run import IndexOptions
 from indexer.storage.collection import Collection
+from indexer.storage.vectors.build import BuildWishes, OnStage, is_due
+from indexer.storage.vectors.certificate import Certificate
+from indexer.storage.vectors.process import build_apart
 from indexer.types import Contract
 
 
@@ -133,6 +137,24 @@ def _expected(models: Models, spec: ModelSpec) -> Option | None:
         measure_speed=True,
     )
     return expected(plan, wishes)
+
+
+def build_index(settings: Settings, folder: Path, on_stage: OnStage) -> Certificate | None:
+    """Bring a large collection's vector index up to date, in a process of low priority.
+
+    None when nothing was due; searches go on all the while.
+
+    Raises:
+        LockedError: another process is building it.
+        StoreError: it could not be built; the old state stays.
+    """
+    budget = settings.ram_budget_mib
+    wishes = BuildWishes(
+        settings.target_recall,
+        None if budget is None else budget << 20,
+        settings.threads or threads_for(read_cpu()[0]),
+    )
+    return build_apart(folder, wishes, on_stage) if is_due(folder, wishes) else None
 
 
 def is_collection(folder: Path) -> bool:

@@ -159,6 +159,18 @@ class Settings(BaseModel):
     read_output_mib: Annotated[
         int, Field(ge=1, le=4096, description="Most text one such file may give")
     ] = 64
+    target_recall: Annotated[
+        float | None,
+        Field(
+            ge=0.5,
+            le=1,
+            description="Share of the 10 nearest a large collection's index must find; unset: 0.99",
+        ),
+    ] = None
+    ram_budget_mib: Annotated[
+        int | None,
+        Field(ge=1, le=1 << 24, description="Memory for a collection's vector index; unset: any"),
+    ] = None
     k: Annotated[int, Field(ge=1, le=1000, description="Hits per answer")] = 10
     host: Annotated[str, Field(description="Address the service listens on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port of the service; 0 picks one")] = (

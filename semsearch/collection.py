@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from app.indexing import choose_model, index_options, targets
+from app.indexing import build_index, choose_model, index_options, targets
 from app.search.answer import Mode
 from app.search.collections import Collections
 from app.search.models import Models
@@ -60,7 +60,9 @@ class Collection:
         embedder = self._models.embedder(spec, contract.dimension)
         with Writer.open(folder, contract, reembed=reembed) as writer:
             self._models.admit_to(folder, embedder)
-            return index(wanted, writer, embedder, contract, options).to_dict()
+            report = index(wanted, writer, embedder, contract, options)
+        build_index(self._settings, folder, lambda _stage, _done: None)
+        return report.to_dict()
 
     def search(
         self,

@@ -44,6 +44,19 @@ def index(
     reembed: Annotated[
         bool, typer.Option("--reembed", help="Empty the collection and embed all anew.")
     ] = False,
+    target_recall: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the true 10 nearest that a large collection's index must find; kept.",
+            show_default="0.99",
+        ),
+    ] = None,
+    ram_budget: Annotated[
+        int | None,
+        typer.Option(
+            help="Memory in MiB for a large collection's vector index; kept.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index files and folders, or bring a collection up to date."""
@@ -54,6 +67,8 @@ def index(
         dimension=dimension,
         placement=placement,
         endpoints=endpoint,
+        target_recall=target_recall,
+        ram_budget_mib=ram_budget,
     )
     globs = (include or [], exclude or [])
     _run(settings, paths or [], globs, dry_run=dry_run, reembed=reembed, as_json=as_json)
@@ -69,7 +84,14 @@ def _run(
     as_json: bool,
 ) -> None:
     from app.cli.progress import say_interrupted, show_dry_run, show_report, watch
-    from app.indexing import choose_model, foresee, index_options, is_collection, targets
+    from app.indexing import (
+        build_index,
+        choose_model,
+        foresee,
+        index_options,
+        is_collection,
+        targets,
+    )
     from app.search.models import Models
     from indexer.pipeline.run import index as run_index
     from indexer.storage.commit import Writer
@@ -99,7 +121,8 @@ def _run(
                 embedder = models.embedder(spec, contract.dimension)
                 models.admit_to(folder, embedder)
                 report = run_index(wanted, writer, embedder, contract, options, screen.on_progress)
+            built = build_index(settings, folder, screen.on_build)
         except KeyboardInterrupt:
             say_interrupted()
             raise typer.Exit(130) from None
-    show_report(report, settings.collection, as_json)
+    show_report(report, settings.collection, built, as_json)

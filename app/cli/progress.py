@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from app.cli.index_status import certificate_line, certificate_values
 from app.cli.output import duration, mebibytes, print_json, printable, say, shown_path
 from indexer.modes import Mode
 from indexer.pipeline.dry_run import DryRun
 from indexer.pipeline.report import Progress, Report
+from indexer.storage.vectors.certificate import Certificate
 from indexer.types import Skipped, SkipReason
 
 if TYPE_CHECKING:
@@ -66,6 +68,10 @@ class Screen:
         """Progress of `semsearch embed`."""
         self._update(f"{texts:,} texts, {tokens_per_s:,.0f} tokens/s")
 
+    def on_build(self, stage: str, done: float) -> None:
+        """Progress of building the vector index."""
+        self._update(f"Building the vector index: {stage}, {done:.0%}")
+
     def on_bench(self, mode: Mode, step: str) -> None:
         """Progress of `semsearch bench`."""
         self._update(f"{mode}: {step}")
@@ -121,10 +127,11 @@ def say_interrupted() -> None:
     say("semsearch: interrupted. What was committed is safe; the same command goes on from there.")
 
 
-def show_report(report: Report, collection: str, as_json: bool) -> None:
-    """The closing summary."""
+def show_report(report: Report, collection: str, built: Certificate | None, as_json: bool) -> None:
+    """The closing summary; `built` is what a new vector index was measured to find."""
     if as_json:
-        print_json({"collection": collection, **report.to_dict()})
+        index = None if built is None else certificate_values(built)
+        print_json({"collection": collection, **report.to_dict(), "index_built": index})
         return
     _show_skipped(report.skipped)
     counts = [
@@ -144,6 +151,8 @@ def show_report(report: Report, collection: str, as_json: bool) -> None:
             f"{report.documents:,} documents, {report.chunks:,} chunks: {report.embedded:,} "
             f"embedded ({report.tokens:,} tokens{speed}), {report.reused:,} reused."
         )
+    if built is not None:
+        say(f"Vector index: {certificate_line(built)}.")
     say(f"Done in {duration(report.seconds)}.")
 
 

@@ -8,6 +8,7 @@ from app.cli.context import CollectionOption, Context, JsonOption
 
 if TYPE_CHECKING:
     from app.search.collections import Collections
+    from indexer.storage.vectors.status import IndexStatus
 
 
 def status(
@@ -48,12 +49,44 @@ def _values(opened: "Collections", name: str) -> dict[str, Any]:
         "created": status.created,
         "roots": [display_path(root) for root in status.roots],
         "contract": {**contract.to_dict(), "fingerprint": contract.fingerprint},
+        "index": _index(status.index),
         "sizes": {
             "catalog": status.catalog_bytes,
             "vectors": status.vectors_bytes,
             "lexical": status.lexical_bytes,
         },
     }
+
+
+def _index(index: "IndexStatus") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from app.cli.index_status import certificate_values
+
+    found = index.certificate
+    return {
+        **asdict(index),
+        "certificate": None if found is None else certificate_values(found),
+    }
+
+
+def _index_lines(index: dict[str, Any]) -> list[list[str]]:
+    """How vectors are searched, and what that was measured to find."""
+    from app.cli.index_status import certificate_line
+    from app.cli.output import mebibytes
+    from indexer.storage.vectors.certificate import Certificate
+
+    if index["certificate"] is None:
+        return [["vector index", "exact: every vector is compared"]]
+    fresh = index["rows"] - index["covered"]
+    return [
+        [
+            "vector index",
+            f"{index['lists']:,} lists of {index['subquantizers'] // 2}-byte codes, the best "
+            f"scored exactly; {fresh:,} newer vectors exact; {mebibytes(index['ram_bytes'])} of memory",
+        ],
+        ["", certificate_line(Certificate.from_dict(index["certificate"]))],
+    ]
 
 
 def _show(values: dict[str, Any]) -> None:
@@ -72,6 +105,7 @@ def _show(values: dict[str, Any]) -> None:
         ["generation", f"{values['generation']:,}"],
         ["model", f"{contract['model']} (weights {contract['weights_sha256'][:12]})"],
         ["contract", contract["fingerprint"][:12]],
+        *_index_lines(values["index"]),
         ["sizes", sizes],
         *[["root", root] for root in values["roots"]],
         ["collections", ", ".join(values["collections"])],

@@ -25,6 +25,7 @@ from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.snapshot import Snapshot
 from indexer.storage.tables import REVISIONS
 from indexer.storage.vectors.layout import OWNED as VECTOR_FILES
+from indexer.storage.vectors.status import IndexStatus, index_status
 from indexer.types import Contract, ScoredChunk, StoredChunk
 
 
@@ -44,6 +45,7 @@ class CollectionStatus:
     catalog_bytes: int  # write-ahead log included
     vectors_bytes: int
     lexical_bytes: int
+    index: IndexStatus
 
 
 class Collection:
@@ -180,6 +182,7 @@ class Collection:
                 catalog_bytes=sum(_size(self._folder / f"{CATALOG}{end}") for end in ("", "-wal")),
                 vectors_bytes=sum(_size(path) for path in self._folder.glob(VECTOR_FILES)),
                 lexical_bytes=_size(self._folder / LEXICAL_FOLDER),
+                index=index_status(self._folder, now.head),
             )
 
 

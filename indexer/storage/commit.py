@@ -32,6 +32,7 @@ from indexer.storage.tables import (
     RootRow,
 )
 from indexer.storage.vectors import sync as vectors
+from indexer.storage.vectors.layout import UNFINISHED_CODES
 from indexer.storage.vectors.sync import sync_vectors
 from indexer.types import Changes, Contract, FileStamp, Vector
 
@@ -71,7 +72,7 @@ class Writer:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = WriterLock(folder / LOCK)
             undo.callback(lock.release)
-            remove_leftovers(folder)
+            remove_leftovers(folder, others=UNFINISHED_CODES)
             engine = open_writer_engine(folder / CATALOG)
             undo.callback(engine.dispose)
             with engine.begin() as connection:

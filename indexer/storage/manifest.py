@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -67,11 +68,15 @@ def sync_folder(folder: Path) -> None:
             os.close(fd)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files of writers that were killed; only for the holder of the lock."""
+def remove_leftovers(folder: Path, others: str = "") -> None:
+    """Delete temporary files of writers that were killed; only for the holder of the lock.
+
+    `others` is a glob of those that have another owner.
+    """
     for path in folder.glob(".*.tmp"):
-        with suppress(OSError):
-            path.unlink()
+        if not fnmatch(path.name, others):
+            with suppress(OSError):
+                path.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

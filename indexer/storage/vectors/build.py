@@ -25,11 +25,13 @@ from indexer.storage.vectors.choice import (
 )
 from indexer.storage.vectors.codes import Codes
 from indexer.storage.vectors.layout import (
+    CODES_SUFFIX,
     FORMAT,
     INDEX_MANIFEST,
     RowsManifest,
     note_damage,
     read_index_manifest,
+    remove_other_codes,
 )
 from indexer.storage.vectors.library import Floats, Ids, Mask, import_faiss, threads
 from indexer.storage.vectors.mapped import DamagedRowsError, MappedRows
@@ -75,6 +77,8 @@ def build(folder: Path, wishes: BuildWishes, on_stage: OnStage) -> Certificate |
         plan = _plan(folder, manifest, wishes)
         if plan is None:
             return None
+        named = read_index_manifest(folder, manifest)
+        remove_other_codes(folder, named["codes"] if named else None)  # a killed build's
         return _Build(folder, manifest, plan, wishes.threads, on_stage).run()
     finally:
         lock.release()
@@ -184,7 +188,7 @@ class _Build:
     def _publish(self, codes: Codes, certificate: Certificate) -> bool:
         """Put the codes in place, unless the rows were written anew meanwhile."""
         plan = self._plan
-        name = f"vectors-{self._manifest.build}-{codes.covered}-{secrets.token_hex(3)}.codes"
+        name = f"vectors-{self._manifest.build}-{secrets.token_hex(3)}{CODES_SUFFIX}"
         digest = codes.write(self._folder / name)
         newest = RowsManifest.read(self._folder)
         if newest is None or newest.build != self._manifest.build:
@@ -208,6 +212,7 @@ class _Build:
             "library": f"faiss {import_faiss().__version__}",
         }
         write_json(self._folder / INDEX_MANIFEST, values)
+        remove_other_codes(self._folder, name)
         self._rows.remember_checked(self._folder, self._manifest)
         return True
 

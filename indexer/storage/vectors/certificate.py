@@ -5,7 +5,7 @@ Frozen data that is stored beside the codes; `measure` fills it.
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -89,7 +89,7 @@ class Certificate:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse.
+        """The inverse; what else is in the dictionary is left alone.
 
         Raises:
             TypeError, KeyError: not a certificate.
@@ -97,7 +97,8 @@ class Certificate:
         points = {
             name: tuple(_point(value) for value in values[name]) for name in ("chosen", "curve")
         }
-        return cls(**{**values, **points})
+        own = {field.name: values[field.name] for field in fields(cls)}
+        return cls(**{**own, **points})
 
 
 def _point(values: dict[str, Any]) -> Point:

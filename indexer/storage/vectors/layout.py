@@ -4,7 +4,7 @@
     vectors-<build>.rows          raw little-endian float16, row after row; grows at its end
     vectors-<build>-<gen>.map     ids of the rows, which are dead, a checksum for each block
     vectors.index.json            which codes cover the first rows, and what was measured of them
-    vectors-<build>-<n>.codes     the FAISS index of those codes
+    vectors-<build>-<any>.codes   the FAISS index of those codes
 
 Each small file is written whole under a new name before the JSON that names it is replaced, so a
 reader finds either the old state or the new one. Rows past the count in vectors.json are the
@@ -28,6 +28,8 @@ MANIFEST, ROWS_SIDECAR = "vectors.json", "vectors.trust.json"
 DAMAGE = "vectors.damaged.json"  # a reader met damaged rows: the next sync writes them anew
 INDEX_MANIFEST, CODES_SIDECAR = "vectors.index.json", "vectors.index.trust.json"
 OWNED = "vectors-*"  # every file that the two manifests may name
+CODES_SUFFIX = ".codes"
+UNFINISHED_CODES = f".vectors-*{CODES_SUFFIX}.*.tmp"
 FORMAT = 2
 BLOCK_BYTES = 64 << 10  # of rows under one checksum: a query that touches 200 hashes 13 MB, 10 ms
 DIGEST_BYTES = 32
@@ -150,15 +152,21 @@ def read_index_manifest(folder: Path, rows: RowsManifest) -> dict[str, Any] | No
 
 
 def remove_unnamed(folder: Path) -> None:
-    """Delete row, map and code files that no manifest names; only for the holder of the lock."""
+    """Delete row and map files that the manifest does not name, and codes over other rows.
+
+    Only for the holder of the writer's lock. Codes over these rows are left to the builder, who may
+    be about to name them.
+    """
     rows = RowsManifest.read(folder)
-    named = set() if rows is None else {rows.rows_file, rows.map_file}
-    if index := read_json(folder / INDEX_MANIFEST):
-        named.add(str(index.get("codes")))
     for path in folder.glob(OWNED):
-        if path.name not in named and not _is_being_built(path):
+        of_these = rows is not None and path.name.startswith(f"vectors-{rows.build}-")
+        named = rows is not None and path.name in {rows.rows_file, rows.map_file}
+        if not named and not (of_these and path.suffix == CODES_SUFFIX):
             path.unlink(missing_ok=True)
 
 
-def _is_being_built(path: Path) -> bool:
-    return path.suffix == ".tmp"
+def remove_other_codes(folder: Path, named: str | None) -> None:
+    """Delete codes but those named, and what a killed build left; for the holder of its lock."""
+    for path in (*folder.glob(f"vectors-*{CODES_SUFFIX}"), *folder.glob(UNFINISHED_CODES)):
+        if path.name != named:
+            path.unlink(missing_ok=True)

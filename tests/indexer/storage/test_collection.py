@@ -220,7 +220,7 @@ def test_write_error_inside_faiss_keeps_the_old_copy(world: Any, monkeypatch: An
 
 def test_leftovers_of_a_killed_writer_are_removed(world: Any) -> None:
     world.add(world.file("/a", "alpha"))
-    (world.folder / ".vectors-1.codes.abc.tmp").write_bytes(b"half")
+    (world.folder / ".vectors-1.map.abc.tmp").write_bytes(b"half")
     world.add(world.file("/b", "beta"))
     assert list(world.folder.glob(".*.tmp")) == []
 

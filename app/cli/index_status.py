@@ -1,0 +1,25 @@
+"""What a person or a program is told of a collection's vector index."""
+
+from typing import Any
+
+from indexer.storage.vectors.certificate import Certificate
+
+
+def certificate_line(certificate: Certificate) -> str:
+    """One line: what was promised, what was measured, and whether it holds."""
+    first = certificate.chosen[0]
+    kept = "" if certificate.is_met else f", MISSES the target of {certificate.target:.2f}"
+    return (
+        f"recall@10 {certificate.recall:.3f} (95 % at least {certificate.recall_low:.3f}) of exact "
+        f"search, {certificate.queries} of its own passages as queries, at {first.latency_ms:.1f} "
+        f"ms a query; target {certificate.target:.2f}{kept}"
+    )
+
+
+def certificate_values(certificate: Certificate) -> dict[str, Any]:
+    """For --json: the certificate with what follows from it."""
+    return {
+        "recall_at_10": certificate.recall,
+        "target_is_met": certificate.is_met,
+        **certificate.to_dict(),
+    }

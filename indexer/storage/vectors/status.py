@@ -1,0 +1,46 @@
+"""How a collection's vectors are searched, told from the manifests alone: no FAISS, no big file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.storage.catalog import Head
+from indexer.storage.vectors.certificate import Certificate
+from indexer.storage.vectors.choice import CodeSpec, predicted_ram
+from indexer.storage.vectors.layout import RowsManifest, read_index_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """Exact while the collection is small; codes find the candidates once it is large."""
+
+    kind: str  # "exact" or "codes"
+    rows: int  # on disk, dead ones included
+    dead: int
+    covered: int  # rows that have codes; the rest is searched exactly
+    lists: int
+    subquantizers: int
+    ram_bytes: int  # predicted anonymous memory of the opened index
+    ram_budget_bytes: int | None
+    certificate: Certificate | None  # what the codes were measured to find
+
+
+def index_status(folder: Path, head: Head) -> IndexStatus:
+    """From what the manifests say; rows that are not on disk yet are not counted."""
+    rows = RowsManifest.read(folder)
+    if rows is None or not rows.fits(head):
+        return IndexStatus("exact", 0, 0, 0, 0, 0, 0, None, None)
+    named = read_index_manifest(folder, rows)
+    if named is None:
+        return IndexStatus("exact", rows.count, rows.dead, 0, 0, 0, 9 * rows.count, None, None)
+    spec = CodeSpec(named["lists"], named["subquantizers"])
+    return IndexStatus(
+        "codes",
+        rows.count,
+        rows.dead,
+        named["covered"],
+        spec.lists,
+        spec.subquantizers,
+        predicted_ram(spec, named["covered"], rows.dimension),
+        named["wishes"]["ram_budget_bytes"],
+        Certificate.from_dict(named["certificate"]),
+    )

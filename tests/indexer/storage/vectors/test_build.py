@@ -1,0 +1,355 @@
+"""Codes are made when a collection is large, measured, followed, and replaced, never believed."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from indexer.errors import LockedError, StoreError
+from indexer.storage.check import check
+from indexer.storage.lock import WriterLock
+from indexer.storage.vectors.build import LOCK, BuildWishes, is_due
+from indexer.storage.vectors.layout import INDEX_MANIFEST, RowsManifest
+from indexer.storage.vectors.process import build_apart
+
+from .conftest import DIMENSION, Plain, clustered
+
+pytestmark = pytest.mark.usefixtures("codes_from_500_rows")
+QUERIES = clustered(40, seed=77)
+
+
+def searched(plain: Plain) -> str:
+    with plain.reader() as reader:
+        return reader.status().index.kind
+
+
+def test_small_collection_stays_exact(plain: Plain) -> None:
+    plain.add("a", clustered(400))
+    assert not is_due(plain.folder, BuildWishes())
+    assert plain.build() is None
+    assert searched(plain) == "exact"
+    with plain.reader() as reader:
+        assert plain.recall(reader, QUERIES) == 1.0
+
+
+def test_codes_keep_what_the_certificate_promises(plain: Plain) -> None:
+    plain.add("a", clustered(3_000))
+    certificate = plain.build(target_recall=0.95)
+    assert certificate is not None
+    assert certificate.is_met
+    assert certificate.target == 0.95
+    assert (certificate.rows, certificate.live) == (3_000, 3_000)
+    assert certificate.recall_low <= certificate.recall <= 1
+    assert certificate.curve[0].recall < 1  # the cheapest effort misses some: codes are at work
+    assert certificate.effort(10).lists < 128
+    with plain.reader() as reader:
+        assert plain.recall(reader, QUERIES) >= 0.95
+        assert plain.recall(reader, QUERIES, k=100) >= 0.95
+        assert reader.status().index.certificate == certificate
+    assert check(plain.folder) == []
+
+
+def test_target_that_cannot_be_reached_is_said(plain: Plain, monkeypatch: Any) -> None:
+    from indexer.storage.vectors import measure
+
+    monkeypatch.setattr(measure, "_FACTORS", (1,))
+    plain.add("a", clustered(3_000))
+    certificate = plain.build(target_recall=1.0)
+    assert certificate is not None
+    assert not certificate.is_met
+    assert certificate.recall < 1
+    from app.cli.index_status import certificate_line
+
+    assert "MISSES the target of 1.00" in certificate_line(certificate)
+
+
+def test_scores_are_those_of_exact_search(plain: Plain) -> None:
+    plain.add("a", clustered(2_000))
+    plain.build()
+    with plain.reader() as reader, reader.snapshot() as now:
+        for query in QUERIES[:10]:
+            hits = now.dense(query, 10)
+            texts = now.chunks([hit.chunk_id for hit in hits])
+            expected = [float(plain.vectors[texts[h.chunk_id].text] @ query) for h in hits]
+            assert [hit.score for hit in hits] == pytest.approx(expected, abs=1e-6)
+
+
+def test_added_vectors_are_found_at_once_and_coded_once_they_are_many(plain: Plain) -> None:
+    plain.add("a", clustered(2_000))
+    plain.build()
+    with plain.reader() as reader:
+        plain.nearest(reader, QUERIES[0], 1)
+        new = clustered(60, seed=5)
+        plain.add("new", new, sync=False)  # only in the catalog
+        assert plain.nearest(reader, new[7], 1) == ["new/7"]
+        with plain.writer() as writer:
+            writer.sync()
+        assert plain.nearest(reader, new[8], 1) == ["new/8"]
+        assert not is_due(plain.folder, BuildWishes())
+        more = clustered(80, seed=6)
+        plain.add("more", more)
+        assert is_due(plain.folder, BuildWishes())
+        assert plain.nearest(reader, more[9], 1) == ["more/9"]
+        plain.build()
+        assert reader.status().index.covered == 2_140
+        assert plain.recall(reader, QUERIES) >= 0.98
+    with plain.reader() as reader:
+        assert plain.nearest(reader, more[9], 1) == ["more/9"]
+    assert check(plain.folder) == []
+
+
+def test_removed_vectors_are_gone_at_once_and_others_fill_their_place(plain: Plain) -> None:
+    vectors = clustered(2_000)
+    plain.add("a", vectors[:1_900])
+    plain.add("b", vectors[1_900:])
+    plain.build()
+    with plain.reader() as reader:
+        assert "b/5" in plain.nearest(reader, vectors[1_905], 3)
+        plain.remove("b", sync=False)
+        found = plain.nearest(reader, vectors[1_905], 50)
+        assert len(found) == 50
+        assert not any(name.startswith("b/") for name in found)
+        assert plain.recall(reader, vectors[1_900:1_940]) >= 0.98
+    assert RowsManifest.read(plain.folder).dead == 0
+    with plain.writer() as writer:
+        writer.sync()
+    assert RowsManifest.read(plain.folder).dead == 100
+    assert searched(plain) == "codes"
+    with plain.reader() as reader:
+        assert plain.recall(reader, vectors[1_900:1_940]) >= 0.98
+    assert check(plain.folder) == []
+
+
+def test_recall_is_measured_again_after_many_removals(plain: Plain) -> None:
+    for name in "abcdefghij":
+        plain.add(name, clustered(200, seed=ord(name)), sync=False)
+    with plain.writer() as writer:
+        writer.sync()
+    first = plain.build()
+    plain.remove("a", "b")
+    assert is_due(plain.folder, BuildWishes())
+    second = plain.build()
+    assert first is not None
+    assert second is not None
+    assert (first.live, second.live, second.rows) == (2_000, 1_600, 2_000)
+    assert not is_due(plain.folder, BuildWishes())
+
+
+def test_most_rows_dead_are_dropped_from_the_file_and_learned_anew(
+    plain: Plain, monkeypatch: Any
+) -> None:
+    from indexer.storage.vectors import choice
+
+    monkeypatch.setattr(choice, "DEAD_LEAST", 10)
+    plain.add("keep", clustered(1_200))
+    plain.add("drop", clustered(800, seed=1))
+    plain.build()
+    before = RowsManifest.read(plain.folder)
+    plain.remove("drop")
+    after = RowsManifest.read(plain.folder)
+    assert (after.count, after.dead) == (1_200, 0)
+    assert after.build != before.build
+    assert [path.suffix for path in sorted(plain.folder.glob("vectors-*"))] == [".map", ".rows"]
+    assert searched(plain) == "exact"
+    with plain.reader() as reader:
+        assert plain.recall(reader, QUERIES) == 1.0
+    plain.build()
+    assert searched(plain) == "codes"
+    assert check(plain.folder) == []
+
+
+def test_index_follows_growth_without_the_model(plain: Plain) -> None:
+    plain.add("a", clustered(450))
+    assert plain.build() is None
+    plain.add("b", clustered(600, seed=1))
+    plain.build()
+    with plain.reader() as reader:
+        first = reader.status().index
+    plain.add("c", clustered(4_000, seed=2))
+    plain.build()
+    with plain.reader() as reader:
+        second = reader.status().index
+        assert plain.recall(reader, QUERIES) >= 0.98
+    assert (first.covered, second.covered) == (1_050, 5_050)
+    assert second.lists > first.lists  # learned anew: the old lists were made for a quarter
+
+
+def test_wishes_are_kept_and_a_smaller_budget_makes_smaller_codes(plain: Plain) -> None:
+    plain.add("a", clustered(2_000))
+    plain.build(target_recall=0.9)
+    assert not is_due(plain.folder, BuildWishes())
+    with plain.reader() as reader:
+        first = reader.status().index
+    assert first.certificate is not None
+    assert first.certificate.target == 0.9
+    assert is_due(plain.folder, BuildWishes(ram_budget_bytes=first.ram_bytes - 5_000))
+    plain.build(ram_budget_bytes=first.ram_bytes - 5_000)
+    with plain.reader() as reader:
+        second = reader.status().index
+        assert plain.recall(reader, QUERIES) >= 0.9
+    assert second.subquantizers == first.subquantizers // 2
+    assert second.certificate is not None
+    assert second.certificate.target == 0.9
+    assert second.ram_bytes < first.ram_bytes
+
+
+@pytest.mark.parametrize("where", [0.0, 0.01, 0.3, 0.7, 1.0])
+def test_damaged_codes_never_answer_and_are_made_again(plain: Plain, where: float) -> None:
+    plain.add("a", clustered(2_000))
+    plain.build()
+    path = next(plain.folder.glob("vectors-*.codes"))
+    data = bytearray(path.read_bytes())
+    data[min(int(len(data) * where), len(data) - 1)] ^= 0x21
+    path.write_bytes(data)
+    with plain.reader() as reader:
+        assert plain.recall(reader, QUERIES) == 1.0  # exact
+    assert check(plain.folder) == [
+        "vectors: the codes are missing or damaged; searches are exact until the next run"
+    ]
+    assert is_due(plain.folder, BuildWishes())
+    plain.build()
+    assert check(plain.folder) == []
+
+
+def test_codes_of_another_collection_are_not_believed(make_plain: Any) -> None:
+    mine, other = make_plain("mine"), make_plain("other")
+    for one, seed in ((mine, 1), (other, 2)):
+        one.add("a", clustered(2_000, seed=seed))
+        one.build()
+    for path in other.folder.glob("vectors-*.codes"):
+        (mine.folder / path.name).write_bytes(path.read_bytes())
+    text = (other.folder / INDEX_MANIFEST).read_text()
+    (mine.folder / INDEX_MANIFEST).write_text(text)
+    with mine.reader() as reader:
+        assert reader.status().index.kind == "exact"
+        assert mine.recall(reader, QUERIES) == 1.0
+
+
+def test_large_damaged_rows_are_found_when_touched(plain: Plain, monkeypatch: Any) -> None:
+    from indexer.storage.vectors import mapped
+
+    plain.add("a", clustered(3_000))
+    plain.build()
+    monkeypatch.setattr(mapped, "WHOLE_CHECK_BYTES", 0)  # as if the file were large
+    with plain.reader() as reader:
+        target = plain.true_nearest(QUERIES[0], 1)[0]
+    path = next(plain.folder.glob("vectors-*.rows"))
+    data = bytearray(path.read_bytes())
+    data[int(target.partition("/")[2]) * DIMENSION * 2] ^= 0x40
+    path.write_bytes(data)
+    with plain.reader() as reader:
+        assert plain.nearest(reader, QUERIES[0], 10) == plain.true_nearest(QUERIES[0], 10)
+        assert plain.recall(reader, QUERIES) == 1.0
+    plain.add("b", clustered(1, seed=3))
+    assert check(plain.folder) == []
+    assert plain.build() is not None
+
+
+def test_no_codes_are_made_of_damaged_rows(plain: Plain) -> None:
+    plain.add("a", clustered(2_000))
+    path = next(plain.folder.glob("vectors-*.rows"))
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 0x40
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match=r"damaged.*semsearch index"):
+        plain.build()
+    plain.add("b", clustered(1, seed=3))
+    assert check(plain.folder) == []
+    assert plain.build() is not None
+
+
+def test_two_builds_at_once_are_refused(plain: Plain) -> None:
+    plain.add("a", clustered(2_000))
+    lock = WriterLock(plain.folder / LOCK)
+    try:
+        with pytest.raises(LockedError):
+            plain.build()
+    finally:
+        lock.release()
+    assert plain.build() is not None
+
+
+def test_rows_written_anew_during_a_build_make_it_void(plain: Plain, monkeypatch: Any) -> None:
+    from indexer.storage.vectors import build as building
+
+    plain.add("a", clustered(2_000))
+
+    def measure_slowly(*arguments: Any) -> Any:
+        for path in plain.folder.glob("vectors*"):
+            path.unlink()
+        with plain.writer() as writer:
+            writer.sync()
+        return real(*arguments)
+
+    real = building.measure
+    monkeypatch.setattr(building, "measure", measure_slowly)
+    assert plain.build() is None
+    monkeypatch.setattr(building, "measure", real)
+    assert searched(plain) == "exact"
+    assert list(plain.folder.glob("*.codes")) == []
+    assert plain.build() is not None
+
+
+def test_reader_takes_up_new_codes_while_others_search(plain: Plain, monkeypatch: Any) -> None:
+    from indexer.storage import shared_vectors
+
+    monkeypatch.setattr(shared_vectors, "_LOOK_EVERY_S", 0.0)
+    plain.add("a", clustered(3_000))
+    wrong: list[str] = []
+    done = threading.Event()
+    with plain.reader() as reader:
+        plain.nearest(reader, QUERIES[0], 1)
+
+        def search() -> None:
+            while not done.is_set():
+                for i in (3, 1_500, 2_999):
+                    vector = plain.vectors[f"a/{i}"]
+                    if plain.nearest(reader, vector / np.linalg.norm(vector), 1) != [f"a/{i}"]:
+                        wrong.append(f"a/{i}")
+
+        threads = [threading.Thread(target=search) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        plain.build()
+        for _ in range(400):
+            with reader.snapshot() as now:
+                if now.vectors.at(now.connection, now.head).certificate is not None:
+                    break
+            done.wait(0.01)
+        else:
+            pytest.fail("the codes were never taken up")
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+
+
+def test_build_in_a_process_of_its_own_reports_and_ends_the_same(plain: Plain) -> None:
+    plain.add("a", clustered(2_000, dimension=DIMENSION))
+    assert build_apart(plain.folder, BuildWishes(), lambda *_: None) is None  # too few: exact
+    stages: list[str] = []
+    large = Plain(plain.folder.parent / "large", dimension=1024)
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((600, 1024)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    large.add("a", vectors)
+    command = BuildWishes(target_recall=0.9)
+    assert build_apart(large.folder, command, lambda stage, _done: stages.append(stage)) is None
+    lock = WriterLock(large.folder / LOCK)
+    try:
+        with pytest.raises(LockedError, match="is writing"):
+            build_apart(large.folder, command, lambda *_: None)
+    finally:
+        lock.release()
+
+
+def test_child_that_dies_leaves_searches_exact(plain: Plain, monkeypatch: Any) -> None:
+    from indexer.storage.vectors import process
+
+    plain.add("a", clustered(2_000))
+    monkeypatch.setattr(process, "_START", "import os; os._exit(9)")
+    with pytest.raises(StoreError, match=r"its process ended with status 9.*Searches stay exact"):
+        build_apart(plain.folder, BuildWishes(), lambda *_: None)
+    with plain.reader() as reader:
+        assert plain.recall(reader, QUERIES) == 1.0
