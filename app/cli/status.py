@@ -83,7 +83,7 @@ def _index_lines(index: dict[str, Any]) -> list[list[str]]:
         [
             "vector index",
             f"{index['lists']:,} lists of {index['subquantizers'] // 2}-byte codes, the best "
-            f"scored exactly; {fresh:,} newer vectors exact; {mebibytes(index['ram_bytes'])} of memory",
+            f"scored exactly; {fresh:,} newer vectors exact; {mebibytes(index['ram_bytes'])} RAM",
         ],
         ["", certificate_line(Certificate.from_dict(index["certificate"]))],
     ]

@@ -121,18 +121,19 @@ def _quantiles(values: Floats) -> list[float]:
     return [round(float(v), 3) for v in np.quantile(values, (0.1, 0.5, 0.9))]
 
 
-def write_base(real: Floats, folder: Path, n: int, dimension: int) -> Path:
-    """Raw float16 rows: all real vectors but the held-out ones first, made ones after them."""
+def write_base(real: Floats, maker: Maker, folder: Path, n: int, dimension: int) -> Path:
+    """Raw float16 rows: all real vectors but the held-out ones first, made ones after them.
+
+    So a smaller base is the beginning of a larger one.
+    """
     path = folder / f"base-{n}-{dimension}.f16"
     seeds = real[QUERIES:]
-    if not path.exists():
-        maker = Maker(seeds)
-        with open(path.with_suffix(".tmp"), "wb") as file:
-            file.write(lift(seeds[:n], dimension).astype("<f2").tobytes())
-            for number, start in enumerate(range(min(n, len(seeds)), n, BLOCK)):
-                made = lift(maker.draw(min(BLOCK, n - start), seed=100 + number), dimension)
-                file.write(made.astype("<f2").tobytes())
-        path.with_suffix(".tmp").rename(path)
+    with open(path.with_suffix(".tmp"), "wb") as file:
+        file.write(lift(seeds[:n], dimension).astype("<f2").tobytes())
+        for number, start in enumerate(range(min(n, len(seeds)), n, BLOCK)):
+            made = lift(maker.draw(BLOCK, seed=100 + number), dimension)[: n - start]
+            file.write(made.astype("<f2").tobytes())
+    path.with_suffix(".tmp").rename(path)
     return path
 
 
@@ -146,15 +147,16 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     real = real_vectors(arguments.catalog)
-    report = {"real": len(real)}
+    report: dict[str, Any] = {"real": len(real)}
     for dimension in arguments.dimensions:
         report[str(dimension)] = likeness(real, dimension)
         np.save(arguments.out / f"queries-{dimension}.npy", lift(real[:QUERIES], dimension))
     print(json.dumps(report, indent=1))
     (arguments.out / "likeness.json").write_text(json.dumps(report, indent=1))
+    maker = Maker(real[QUERIES:])
     for n in arguments.sizes:
         for dimension in arguments.dimensions:
-            print(write_base(real, arguments.out, n, dimension), flush=True)
+            print(write_base(real, maker, arguments.out, n, dimension), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from indexer.storage.catalog import Head
 from indexer.storage.commit import CATALOG
 from indexer.storage.documents import DocumentSummary, StoredDocument
 from indexer.storage.engine import open_reader_engine, store_errors
+from indexer.storage.filters.shared_fields import SharedFields
+from indexer.storage.filters.where import Where
 from indexer.storage.lexical import FOLDER as LEXICAL_FOLDER
 from indexer.storage.migrate import check_revision
 from indexer.storage.shared_lexical import SharedLexical
@@ -58,6 +60,7 @@ class Collection:
         self._head = head
         self._vectors = SharedVectors(folder)
         self._lexical = SharedLexical(folder)
+        self._fields = SharedFields()
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -121,7 +124,7 @@ class Collection:
         with store_errors(self._folder), self._engine.begin() as connection:
             head = catalog.head(connection)
             self._head = head
-            yield Snapshot(connection, head, self._vectors, self._lexical)
+            yield Snapshot(connection, head, self._vectors, self._lexical, self._fields)
 
     def refresh(self) -> bool:
         """Look for commits of other processes and load them now rather than at the next call.
@@ -138,15 +141,17 @@ class Collection:
                 self._lexical.at(now.head)
         return changed
 
-    def dense(self, vector: npt.NDArray[np.float32], k: int) -> list[ScoredChunk]:
+    def dense(
+        self, vector: npt.NDArray[np.float32], k: int, where: Where | None = None
+    ) -> list[ScoredChunk]:
         """See `Snapshot.dense`."""
         with self.snapshot() as now:
-            return now.dense(vector, k)
+            return now.dense(vector, k, where)
 
-    def lexical(self, query: str, k: int) -> list[ScoredChunk]:
+    def lexical(self, query: str, k: int, where: Where | None = None) -> list[ScoredChunk]:
         """See `Snapshot.lexical`."""
         with self.snapshot() as now:
-            return now.lexical(query, k)
+            return now.lexical(query, k, where)
 
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """See `Snapshot.chunks`."""

@@ -12,12 +12,16 @@ from indexer.storage import canaries, catalog, documents, provenance
 from indexer.storage.canaries import StoredVector
 from indexer.storage.catalog import Head
 from indexer.storage.documents import DocumentSummary, StoredDocument
+from indexer.storage.filters.fields import Allowed
+from indexer.storage.filters.shared_fields import SharedFields
+from indexer.storage.filters.where import Where
 from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.mapped import DamagedRowsError
 from indexer.types import FileStamp, ScoredChunk, StoredChunk
 
+_FEW_CHUNKS = 2_000  # that a filter leaves: they are all scored, instead of looking for the best
 _SPARE = 16  # asked for beyond k, as some lexical hits may be gone from the catalog
 
 
@@ -29,51 +33,79 @@ class Snapshot:
     head: Head
     vectors: SharedVectors
     lexical_source: SharedLexical
+    fields: SharedFields
 
-    def dense(self, vector: npt.NDArray[np.float32], k: int) -> list[ScoredChunk]:
+    def dense(
+        self, vector: npt.NDArray[np.float32], k: int, where: Where | None = None
+    ) -> list[ScoredChunk]:
         """The k chunks nearest by cosine, best first, ties by chunk id.
 
         Args:
             vector: float32, shape (dimension,), unit length, embedded under the collection's
                 contract.
             k: at least 1; more than there are gives all.
+            where: which documents' chunks may be found, decided before the k best are taken.
 
         Raises:
-            QueryError: wrong dimension, not finite, or not unit length.
+            QueryError: wrong dimension, not finite, or not unit length; a filter beyond measure.
         """
         _check_vector(vector, self.head.contract.dimension)
         _check_k(k)
+        allowed = self._allowed(where)
         index = self.vectors.at(self.connection, self.head)
         try:
-            return self._dense(index, vector, k)
+            return self._dense(index, vector, k, allowed)
         except DamagedRowsError:
             index = self.vectors.drop_damaged(self.connection, self.head)
-            return self._dense(index, vector, k)
+            return self._dense(index, vector, k, allowed)
 
     def _dense(
-        self, index: VectorIndex, vector: npt.NDArray[np.float32], k: int
+        self,
+        index: VectorIndex,
+        vector: npt.NDArray[np.float32],
+        k: int,
+        allowed: Allowed | None,
     ) -> list[ScoredChunk]:
         """Chunks of the k nearest vectors: several may share one, and each has one at least."""
-        ids, scores = index.search(vector, k)
+        ids, scores = index.search(vector, k, None if allowed is None else allowed.embeddings)
         chunks = catalog.chunks_of_embeddings(self.connection, ids)
         hits = [
             ScoredChunk(chunk_id, score)
             for embedding_id, score in zip(ids, scores, strict=True)
             for chunk_id in chunks.get(embedding_id, ())
+            if allowed is None or allowed.has_chunk(chunk_id)
         ]
         return sorted(hits, key=_best_first)[:k]
 
-    def lexical(self, query: str, k: int) -> list[ScoredChunk]:
-        """The k chunks best by BM25, best first, ties by chunk id; any string is a valid query."""
+    def _allowed(self, where: Where | None) -> Allowed | None:
+        if where is None:
+            return None
+        return self.fields.allowed(self.connection, self.head, where)
+
+    def lexical(self, query: str, k: int, where: Where | None = None) -> list[ScoredChunk]:
+        """The k chunks best by BM25, best first, ties by chunk id; any string is a valid query.
+
+        `where` is as in `dense`.
+        """
         _check_k(k)
+        allowed = self._allowed(where)
         index = self.lexical_source.at(self.head)
         if index is None:
             return []
         languages = self.lexical_source.languages(self.connection, self.head)
+        if allowed is not None and allowed.count <= _FEW_CHUNKS:
+            ids = np.flatnonzero(allowed.chunks).tolist()
+            scores = index.scores(query, languages, ids)
+            few = [ScoredChunk(chunk_id, score) for chunk_id, score in scores.items()]
+            return sorted(few, key=_best_first)[:k]
         wanted = k + _SPARE
         while True:
             found = index.search(query, languages, wanted)
-            live = catalog.live_chunks(self.connection, [chunk_id for chunk_id, _ in found])
+            if allowed is not None:
+                passing = [chunk_id for chunk_id, _ in found if allowed.has_chunk(chunk_id)]
+            else:
+                passing = [chunk_id for chunk_id, _ in found]
+            live = catalog.live_chunks(self.connection, passing)
             hits = [ScoredChunk(chunk_id, s) for chunk_id, s in found if chunk_id in live]
             if len(hits) >= k or len(found) < wanted:
                 return hits[:k]

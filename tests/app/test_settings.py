@@ -60,6 +60,8 @@ def test_every_setting_can_be_given_in_the_environment(config: Path) -> None:
         "read_memory_mib": "256",
         "read_timeout_s": "1.5",
         "read_output_mib": "2",
+        "target_recall": "0.95",
+        "ram_budget_mib": "300",
         "k": "7",
         "host": "localhost",
         "port": "0",

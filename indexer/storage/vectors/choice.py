@@ -70,7 +70,7 @@ def choose_codes(live: int, dimension: int, ram_budget_bytes: int | None = None)
 
 
 def predicted_ram(spec: CodeSpec, rows: int, dimension: int) -> int:
-    """Bytes of anonymous memory of an opened index: codes, centroids, ids of rows and dead marks."""
+    """Bytes of memory of an opened index: codes, centroids, ids of rows and dead marks."""
     return int(rows * (spec.code_bytes + 9) + spec.lists * dimension * 4)
 
 

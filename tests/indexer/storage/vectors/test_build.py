@@ -353,3 +353,29 @@ def test_child_that_dies_leaves_searches_exact(plain: Plain, monkeypatch: Any) -
         build_apart(plain.folder, BuildWishes(), lambda *_: None)
     with plain.reader() as reader:
         assert plain.recall(reader, QUERIES) == 1.0
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001])
+def test_filters_keep_the_promised_recall_and_give_k_hits(plain: Plain, share: float) -> None:
+    from indexer.storage.filters.where import Documents
+
+    size = 50
+    for start in range(0, 6_000, size):  # each file a random sample, as folders of notes are
+        file = f"f{start // size}"
+        plain.add(file, clustered(size, seed=start), sync=start == 6_000 - size)
+    plain.build()
+    with plain.reader() as reader:
+        documents = reader.documents(limit=1_000)
+        chosen = documents[: max(1, round(share * len(documents)))]
+        where = Documents(frozenset(item.id for item in chosen))
+        names = {item.path.decode().strip("/") for item in chosen}
+        live = {text: v for text, v in plain.vectors.items() if text.partition("/")[0] in names}
+        shares = []
+        for query in QUERIES:
+            hits = reader.dense(query, 10, where)
+            chunks = reader.chunks([hit.chunk_id for hit in hits])
+            got = [chunks[hit.chunk_id].text for hit in hits]
+            true = sorted(live, key=lambda text: -float(live[text] @ query))[:10]
+            assert len(got) == len(true) == 10
+            shares.append(len(set(got) & set(true)) / 10)
+        assert np.mean(shares) >= 0.98

@@ -1,0 +1,144 @@
+"""Every engine on the same vectors in one run: recall, latency, memory, build, disk.
+
+    python benchmarks/index/compare.py VECTORS WORK --n 200000 --engines semsearch hnswlib usearch
+
+VECTORS is what `vectors.py` wrote. Engines stay open together and take turns, query block by query
+block, so that a noisy moment hits all alike; each figure is a median over the rounds.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from truth import nearest, recall
+
+HERE = Path(__file__).parent
+PEERS = ("hnswlib", "usearch-f16", "scann", "sqlite-vec", "faiss-hnsw", "faiss-ivfpq", "faiss-flat")
+
+
+class Child:
+    """An engine in its own process."""
+
+    def __init__(self, name: str, work: Path, base: Path, dimension: int, extra: list[str]) -> None:
+        script = "ours.py" if name.startswith("semsearch") else "peers.py"
+        engine = [] if script == "ours.py" else [name]
+        command = [sys.executable, "-W", "ignore", str(HERE / script), *engine]
+        command += [str(work / name), str(base), str(dimension), *extra]
+        self.name = name
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, do: str, **values: Any) -> dict[str, Any]:
+        """One command, one answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"do": do, **values}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended with status {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def pick_effort(child: Child, truth: Any, target: float) -> tuple[Any, float]:
+    """The first of the engine's efforts, cheapest first, that reaches the target; or the last."""
+    efforts = child.ask("efforts")["efforts"]
+    found = 0.0
+    for effort in efforts:
+        found = recall(child.ask("search", k=10, effort=effort)["ids"], truth)
+        if found >= target:
+            return effort, found
+    return efforts[-1], found
+
+
+def measure(
+    children: dict[str, Child], chosen: dict[str, Any], rounds: int
+) -> dict[str, dict[str, Any]]:
+    """Turns: every engine answers all queries once a round."""
+    times: dict[str, list[dict[str, Any]]] = {name: [] for name in children}
+    for _ in range(rounds):
+        for name, child in children.items():
+            answer = child.ask("search", k=10, effort=chosen[name], found=False)
+            times[name].append(answer)
+    table = {}
+    for name, answers in times.items():
+        medians = [statistics.median(answer["ms"]) for answer in answers]
+        every = np.concatenate([answer["ms"] for answer in answers])
+        table[name] = {
+            "p50_ms": statistics.median(medians),
+            "p99_ms": float(np.quantile(every, 0.99)),
+        }
+    return table
+
+
+def main() -> None:
+    """Build, choose efforts, take turns, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("vectors", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--n", type=int, default=200_000)
+    parser.add_argument("--dimension", type=int, default=1024)
+    parser.add_argument("--engines", nargs="*", default=["semsearch", *PEERS])
+    parser.add_argument("--target", type=float, default=0.99)
+    parser.add_argument("--queries", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clients", type=int, nargs="*", default=[])
+    given = parser.parse_args()
+    base = given.vectors / f"base-{given.n}-{given.dimension}.f16"
+    file = given.vectors / f"queries-{given.dimension}.npy"
+    truth = nearest(base, np.load(file)[: given.queries].astype(np.float32))[0]
+    given.work.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, dict[str, Any]] = {}
+    children, chosen = {}, {}
+    for name in given.engines:
+        child = Child(name, given.work, base, given.dimension, [])
+        try:
+            rows[name] = child.ask("build")
+            rows[name] |= child.ask("open")
+            child.ask("queries", file=str(file), count=given.queries)
+            chosen[name], rows[name]["recall"] = pick_effort(child, truth, given.target)
+            rows[name]["effort"] = chosen[name]
+            rows[name] |= child.ask("memory")
+            children[name] = child
+        except RuntimeError as error:
+            rows[name] = {"error": str(error)}
+        print(name, {k: v for k, v in rows[name].items() if k != "certificate"}, flush=True)
+    for name, figures in measure(children, chosen, given.rounds).items():
+        rows[name] |= figures
+    for count in given.clients:
+        for name, child in children.items():
+            answer = child.ask("search", k=10, effort=chosen[name], clients=count, found=False)
+            rows[name][f"queries_per_s_{count}"] = answer["queries_per_s"]
+    for child in children.values():
+        child.close()
+    result = {"n": given.n, "dimension": given.dimension, "rows": rows}
+    (given.work / f"compare-{given.n}-{given.dimension}.json").write_text(
+        json.dumps(result, indent=1)
+    )
+    print(
+        f"{'engine':14} {'R':>6} {'p50 ms':>7} {'p99 ms':>7} {'RAM MiB':>8} {'build s':>8} open s"
+    )
+    for name, row in rows.items():
+        if "error" not in row:
+            figures = (row[key] for key in ("recall", "p50_ms", "p99_ms", "ram_mib", "build_s"))
+            r, p50, p99, ram, built = figures
+            print(
+                f"{name:14} {r:6.4f} {p50:7.2f} {p99:7.2f} {ram:8.0f} {built:8.0f} {row['open_s']:.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Which chunks a search may find: conditions on documents as bitmaps, before k is taken."""

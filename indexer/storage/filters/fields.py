@@ -1,0 +1,222 @@
+"""What can be filtered by, in memory at one generation: columns of documents, and their chunks.
+
+Of chunks only ids are held (24 bytes each), and they are followed from commit to commit; columns of
+documents are read when a filter first asks for them, once a generation.
+"""
+
+import fnmatch
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, Select, select
+
+from indexer.storage import catalog
+from indexer.storage.catalog import Head
+from indexer.storage.filters.where import (
+    AllOf,
+    AnyOf,
+    Documents,
+    Format,
+    Language,
+    Leaf,
+    Metadata,
+    Modified,
+    Not,
+    Path,
+    Where,
+)
+from indexer.storage.tables import ChunkRow, DocumentRow, FileRow
+
+Ids = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Allowed:
+    """What a filter lets through."""
+
+    chunks: Mask  # by chunk id; ids beyond the end are not allowed
+    embeddings: Mask  # by embedding id, likewise
+    count: int  # chunks
+
+    def has_chunk(self, chunk_id: int) -> bool:
+        """Whether this chunk may be found."""
+        return chunk_id < len(self.chunks) and bool(self.chunks[chunk_id])
+
+
+@dataclass(frozen=True, eq=False)
+class FieldTable:
+    """Chunks and documents of one generation. Never changes but for columns read when asked for."""
+
+    generation: int
+    chunks: Ids  # ascending
+    documents_of: Ids  # document id of each
+    embeddings_of: Ids  # embedding id of each
+    columns: dict[str, tuple[Ids, list[Any]]] = field(default_factory=dict)
+    masks: dict[Where, Allowed] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """At generation 0."""
+        nothing = np.empty(0, np.int64)
+        return cls(0, nothing, nothing, nothing)
+
+    def caught_up(self, connection: Connection, head: Head) -> Self:
+        """The table at `head`, which is not older than this one.
+
+        A chunk's document and embedding never change, so only new and removed ones are looked at.
+        """
+        if self.generation == head.generation and len(self.chunks):
+            return self
+        if self.generation < head.removals_from:
+            return self.empty()._read(connection, head)
+        removed = catalog.removals_since(connection, self.generation)
+        gone = np.array([i for step in removed for i in step.chunk_ids], np.int64)
+        kept = ~np.isin(self.chunks, gone)
+        table = replace(
+            self,
+            chunks=self.chunks[kept],
+            documents_of=self.documents_of[kept],
+            embeddings_of=self.embeddings_of[kept],
+        )
+        return table._read(connection, head)
+
+    def _read(self, connection: Connection, head: Head) -> Self:
+        last = int(self.chunks[-1]) if len(self.chunks) else 0
+        # Two columns that an index covers each: a scan of the table would read every text.
+        documents = _pairs(connection, _chunks_after(last, ChunkRow.document_id))
+        embeddings = _pairs(connection, _chunks_after(last, ChunkRow.embedding_id))
+        return replace(
+            self,
+            generation=head.generation,
+            chunks=np.concatenate([self.chunks, documents[:, 0]]),
+            documents_of=np.concatenate([self.documents_of, documents[:, 1]]),
+            embeddings_of=np.concatenate([self.embeddings_of, embeddings[:, 1]]),
+            columns={},
+            masks={},
+        )
+
+    def allowed(self, connection: Connection, where: Where) -> Allowed:
+        """What the filter lets through; a repeated filter costs nothing."""
+        found = self.masks.get(where)
+        if found is None:
+            found = self._allowed(self._documents(connection, where))
+            if len(self.masks) >= _KEPT_MASKS:
+                self.masks.clear()
+            self.masks[where] = found
+        return found
+
+    def _allowed(self, documents: Mask) -> Allowed:
+        passing = documents[self.documents_of]
+        chunks = _by_id(self.chunks[passing])
+        return Allowed(chunks, _by_id(self.embeddings_of[passing]), int(passing.sum()))
+
+    def _documents(self, connection: Connection, where: Where) -> Mask:
+        """By document id, whether the condition holds."""
+        match where:
+            case Not(condition):
+                return ~self._documents(connection, condition)
+            case AllOf(conditions):
+                every = self._every(True)
+                for part in conditions:
+                    every &= self._documents(connection, part)
+                return every
+            case AnyOf(conditions):
+                some = self._every(False)
+                for part in conditions:
+                    some |= self._documents(connection, part)
+                return some
+            case Documents(wanted):
+                mask = self._every(False)
+                mask[[i for i in wanted if 0 <= i < len(mask)]] = True
+                return mask
+            case _:
+                return self._column_mask(connection, where)
+
+    def _every(self, value: bool) -> Mask:
+        size = int(self.documents_of.max()) + 1 if len(self.documents_of) else 1
+        return np.full(size, value, np.bool_)
+
+    def _column_mask(self, connection: Connection, where: Leaf) -> Mask:
+        name, holds = _test(where)
+        ids, values = self._column(connection, name)
+        mask = self._every(False)
+        verdicts: dict[Any, bool] = {}  # few values, many documents: each value is judged once
+        for document_id, value in zip(ids.tolist(), values, strict=True):
+            if value not in verdicts:
+                verdicts[value] = holds(value)
+            if verdicts[value] and document_id < len(mask):
+                mask[document_id] = True
+        return mask
+
+    def _column(self, connection: Connection, name: str) -> tuple[Ids, list[Any]]:
+        if name not in self.columns:
+            rows = connection.execute(_COLUMNS[name]).all()
+            ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+            self.columns[name] = ids, [row[1] for row in rows]
+        return self.columns[name]
+
+
+_KEPT_MASKS = 64
+_COLUMNS: dict[str, Any] = {
+    "path": select(DocumentRow.id, FileRow.path).join(FileRow, FileRow.id == DocumentRow.file_id),
+    "modified": select(DocumentRow.id, FileRow.mtime_ns).join(
+        FileRow, FileRow.id == DocumentRow.file_id
+    ),
+    "format": select(DocumentRow.id, DocumentRow.format),
+    "language": select(DocumentRow.id, DocumentRow.language),
+    "metadata": select(DocumentRow.id, DocumentRow.metadata_json),
+}
+
+
+def _test(where: Leaf) -> tuple[str, Callable[[Any], bool]]:
+    """(column, whether a value of it passes)."""
+    match where:
+        case Path(pattern):
+            matches = re.compile(fnmatch.translate(pattern), re.DOTALL).match
+            return "path", lambda path: matches(os.fsdecode(path)) is not None
+        case Format(names):
+            return "format", names.__contains__
+        case Language(names):
+            return "language", names.__contains__
+        case Modified(since, until):
+            return (
+                "modified",
+                lambda ns: (since is None or ns >= since) and (until is None or ns < until),
+            )
+        case Metadata(key, value):
+            return "metadata", lambda text: _holds(json.loads(text).get(key), value)
+        case Documents():
+            raise AssertionError("ids are no column")
+
+
+def _holds(found: Any, value: str) -> bool:
+    if isinstance(found, list):
+        return any(_holds(item, value) for item in found)
+    if isinstance(found, bool):
+        return value == ("true" if found else "false")
+    return found is not None and str(found) == value
+
+
+def _chunks_after(last: int, column: Any) -> Select[Any]:
+    return select(ChunkRow.id, column).where(ChunkRow.id > last)
+
+
+def _pairs(connection: Connection, query: Select[Any]) -> Ids:
+    rows = connection.execute(query).all()
+    pairs = np.fromiter((value for row in rows for value in row), np.int64, 2 * len(rows))
+    pairs = pairs.reshape(-1, 2)
+    ordered: Ids = pairs[np.argsort(pairs[:, 0])]
+    return ordered
+
+
+def _by_id(ids: Ids) -> Mask:
+    mask = np.zeros(int(ids.max()) + 1 if len(ids) else 0, np.bool_)
+    mask[ids] = True
+    return mask

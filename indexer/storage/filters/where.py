@@ -1,0 +1,98 @@
+"""Conditions on documents, as frozen data. Nothing here is parsed or run: values are compared.
+
+AllOf((Format(frozenset({"markdown"})), Not(Path("*/archive/*"))))
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from indexer.errors import QueryError
+
+MAX_CONDITIONS = 200  # of one filter; more is a mistake, or an attempt to keep us busy
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The file's absolute path matches a shell pattern, in which `*` matches slashes too."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The document's format, as its reader names it, is one of these."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The document's language is one of these; "" for unknown."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Modified:
+    """The file was modified at or after `since_ns` and before `until_ns`, Unix nanoseconds."""
+
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """A field of the front matter is this, written as text, or a list that holds it (tags)."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The document is one of these."""
+
+    ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The condition does not hold."""
+
+    condition: "Where"
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every condition holds; none at all always does."""
+
+    conditions: tuple["Where", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one condition holds; of none at all, none does."""
+
+    conditions: tuple["Where", ...]
+
+
+Leaf: TypeAlias = Path | Format | Language | Modified | Metadata | Documents
+Where: TypeAlias = Leaf | Not | AllOf | AnyOf
+
+
+def check_size(where: Where) -> None:
+    """Refuse a filter that nobody would write by hand.
+
+    Raises:
+        QueryError: too many conditions.
+    """
+    waiting, seen = [where], 0
+    while waiting:
+        seen += 1
+        if seen > MAX_CONDITIONS:
+            raise QueryError(f"The filter has more than {MAX_CONDITIONS} conditions. Use fewer.")
+        match waiting.pop():
+            case Not(condition):
+                waiting.append(condition)
+            case AllOf(conditions) | AnyOf(conditions):
+                waiting.extend(conditions)
