@@ -10,9 +10,9 @@ def certificate_line(certificate: Certificate) -> str:
     first = certificate.chosen[0]
     kept = "" if certificate.is_met else f", MISSES the target of {certificate.target:.2f}"
     return (
-        f"recall@10 {certificate.recall:.3f} (95 % at least {certificate.recall_low:.3f}) of exact "
-        f"search, {certificate.queries} of its own passages as queries, at {first.latency_ms:.1f} "
-        f"ms a query; target {certificate.target:.2f}{kept}"
+        f"recall@10 {certificate.recall:.3f} (95 % sure of {certificate.recall_low:.3f}) against "
+        f"exact search by {certificate.queries} queries made of its passages, "
+        f"{first.latency_ms:.1f} ms each; target {certificate.target:.2f}{kept}"
     )
 
 

@@ -133,11 +133,10 @@ def main() -> None:
     )
     for name, row in rows.items():
         if "error" not in row:
-            figures = (row[key] for key in ("recall", "p50_ms", "p99_ms", "ram_mib", "build_s"))
-            r, p50, p99, ram, built = figures
-            print(
-                f"{name:14} {r:6.4f} {p50:7.2f} {p99:7.2f} {ram:8.0f} {built:8.0f} {row['open_s']:.2f}"
-            )
+            figures = [row[key] for key in ("recall", "p50_ms", "p99_ms", "ram_mib", "build_s")]
+            widths = ("6.4f", "7.2f", "7.2f", "8.0f", "8.0f")
+            cells = [format(value, width) for value, width in zip(figures, widths, strict=True)]
+            print(f"{name:14}", *cells, f"{row['open_s']:.2f}")
 
 
 if __name__ == "__main__":

@@ -30,21 +30,18 @@ class Point:
     depth: int  # k of the recall
     effort: Effort
     recall: float  # share of the true k nearest that were found, ties by score
+    recall_low: float  # lower end of its 95 % interval over the queries
     latency_ms: float  # median of single queries on one thread
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Recall by effort, and the effort that was chosen for each depth.
-
-    `recall_low` is the lower end of the 95 % confidence interval over the queries, at depth 10.
-    """
+    """Recall by effort, and the effort that was chosen for each depth."""
 
     target: float
-    queries: int  # rows of the collection, held out of training and not counted as their own hit
+    queries: int  # made of rows held out of training, each not counted as its own hit
     rows: int  # rows covered when it was measured
     live: int  # of them
-    recall_low: float
     exact_ms_per_row: float  # of an exact search on one thread, where it was measured
     chosen: tuple[Point, ...]  # one for each of DEPTHS
     curve: tuple[Point, ...]  # at depth 10, by latency
@@ -53,6 +50,11 @@ class Certificate:
     def recall(self) -> float:
         """At depth 10, of the chosen effort."""
         return self.chosen[0].recall
+
+    @property
+    def recall_low(self) -> float:
+        """Lower end of its 95 % interval."""
+        return self.chosen[0].recall_low
 
     @property
     def is_met(self) -> bool:
