@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.onnx import qwen3
-from indexer.embedding.onnx.qwen3_layer import LayerWeights, name_prefix, read_layer, smooth
 from indexer.embedding.qwen3_config import read_config
+from indexer.embedding.qwen3_layer import LayerWeights, name_prefix, read_layer, smooth
 from indexer.embedding.runtimes.onnx_cpu import OnnxModel
 from indexer.embedding.spec import load_spec
 from indexer.embedding.tokenizer import load_tokenizer
