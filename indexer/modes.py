@@ -22,6 +22,7 @@ class Precision(StrEnum):
     FP32 = "fp32"
     BF16 = "bf16"
     FP16 = "fp16"
+    FP8 = "fp8"  # e4m3: 4 bits of exponent, 3 of fraction
     INT8 = "int8"
     INT4 = "int4"
 

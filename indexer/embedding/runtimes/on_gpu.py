@@ -62,13 +62,14 @@ def check_precision(spec: ModelSpec, mode: Mode, against: str | None) -> None:
         PlacementError: names what there is instead.
     """
     known = {Precision.FP32, Precision.BF16, Precision.FP16}
-    if mode.placement is Placement.OFFLOAD and against is None:
-        known.add(Precision.INT8)
+    quantised = {Precision.INT8}
+    if mode.placement is Placement.GPU:
+        quantised |= {Precision.FP8, Precision.INT4}
+    if against is None:
+        known |= quantised
     if mode.precision in known:
         return
-    why = ""
-    if mode.placement is Placement.OFFLOAD and mode.precision is Precision.INT8:
-        why = f" for {spec.model}: {against}"
+    why = f" for {spec.model}: {against}" if mode.precision in quantised else ""
     offered = ", ".join(precision for precision in Precision if precision in known)
     raise PlacementError(
         f"Mode {mode} is not available in this version{why}. Use {mode.placement} with {offered}."
