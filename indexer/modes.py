@@ -27,6 +27,10 @@ class Precision(StrEnum):
     INT4 = "int4"
 
 
+# A model's vectors in these must pass a check of their quality before they are taken unasked.
+QUANTISED = frozenset({Precision.INT8, Precision.FP8, Precision.INT4})
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
     """A placement with a precision, written "cpu:int8"."""

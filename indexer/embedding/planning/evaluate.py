@@ -9,8 +9,9 @@ from indexer.embedding.planning.candidates import Candidate
 from indexer.embedding.planning.plan import MemoryNeed, Prediction
 from indexer.embedding.planning.size import ModelSize
 from indexer.embedding.planning.speed import speed_of
+from indexer.embedding.runtimes.packed.products import FP8_CAPABILITY
 from indexer.embedding.wishes import Engine, Wishes
-from indexer.modes import Placement
+from indexer.modes import Placement, Precision
 
 # Left alone of what is free: other programs move too, and predictions are within 15 %.
 _KEPT_FREE = 0.05
@@ -67,8 +68,10 @@ def missing_hardware(hardware: Hardware, gpu: Gpu | None, candidate: Candidate) 
         return None
     if gpu is None:
         return "no NVIDIA GPU found"
+    is_fp8 = candidate.precision is Precision.FP8
     if torch.hip is not None:
-        return None  # AMD's build; its cards are no NVIDIA ones, and capability means nothing
+        # AMD's build; its cards are no NVIDIA ones, and capability means nothing.
+        return "AMD's cards have another 8-bit float" if is_fp8 else None
     if torch.cuda is None:
         return (
             f"{gpu.name}, but torch {torch.version} is a build without CUDA: install one from "
@@ -79,6 +82,11 @@ def missing_hardware(hardware: Hardware, gpu: Gpu | None, candidate: Candidate) 
         return (
             f"{gpu.name} has compute capability {_dotted(gpu.capability)}, torch {torch.version} "
             f"starts at {_dotted(oldest)}"
+        )
+    if is_fp8 and gpu.capability < FP8_CAPABILITY:
+        return (
+            f"{gpu.name} has compute capability {_dotted(gpu.capability)}, fp8 products start at "
+            f"{_dotted(FP8_CAPABILITY)}"
         )
     return None
 

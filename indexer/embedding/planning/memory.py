@@ -7,6 +7,7 @@ transformers 5.23, onnxruntime 1.32, Python 3.11 on Linux. It prints prediction 
 from indexer.embedding.planning.candidates import Candidate
 from indexer.embedding.planning.plan import MemoryNeed
 from indexer.embedding.planning.size import ModelSize
+from indexer.embedding.runtimes.packed.products import SLAB_TOKENS
 from indexer.embedding.wishes import Engine
 from indexer.modes import Placement, Precision
 
@@ -82,12 +83,31 @@ def gpu_ram_need(size: ModelSize, candidate: Candidate) -> MemoryNeed:
 
 def gpu_need(size: ModelSize, candidate: Candidate, batch_tokens: int) -> MemoryNeed:
     """VRAM of a whole model."""
+    tables = size.table_values * candidate.table_value_bytes
     return MemoryNeed(
         base=CUDA_CONTEXT,
-        weights=int(size.values * candidate.value_bytes),
+        weights=int(tables + size.matrix_values * candidate.value_bytes),
         activations=activation_bytes(size, candidate, batch_tokens),
-        workspace=_GPU_WORKSPACE,
+        workspace=_GPU_WORKSPACE + _rounding_bytes(size, candidate, batch_tokens),
     )
+
+
+def _rounding_bytes(size: ModelSize, candidate: Candidate, batch_tokens: int) -> int:
+    """VRAM that rounded weights need to be multiplied.
+
+    One layer multiplied out in half precision (int4, int8 on older cards or on its way), or the
+    sums of int8 products: whole numbers and their float32, of the widest matrix, for a slab.
+    """
+    layer = 2 * size.layer_values
+    slab = min(batch_tokens, SLAB_TOKENS)
+    if candidate.precision is Precision.INT4:
+        return layer
+    if candidate.precision is Precision.FP8:
+        return slab * size.inner  # tokens in 8 bits
+    if candidate.precision is Precision.INT8:
+        sums = slab * 2 * size.inner * 8
+        return layer if candidate.placement is Placement.OFFLOAD else max(layer, sums)
+    return 0
 
 
 def offload_need(
@@ -103,7 +123,7 @@ def offload_need(
         base=CUDA_CONTEXT,
         weights=int(layers * size.layer_values * candidate.value_bytes),
         activations=activation_bytes(size, candidate, batch_tokens),
-        workspace=_GPU_WORKSPACE,
+        workspace=_GPU_WORKSPACE + _rounding_bytes(size, candidate, batch_tokens),
     )
 
 

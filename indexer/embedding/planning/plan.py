@@ -37,7 +37,7 @@ class Verdict(StrEnum):
     NO_HARDWARE = "no hardware"
     NO_ENDPOINT = "no endpoint"
     NOT_WISHED = "not asked for"
-    UNAVAILABLE = "not available"  # in this version
+    UNAVAILABLE = "not available"  # for this model
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from indexer.embedding.hardware.machine import Gpu, Rates
 from indexer.embedding.planning.candidates import Candidate
 from indexer.embedding.planning.plan import Speed
 from indexer.embedding.planning.size import ModelSize
+from indexer.embedding.runtimes.packed.products import INT8_CAPABILITY
 from indexer.embedding.wishes import Engine
 from indexer.modes import Placement, Precision
 
@@ -78,7 +79,7 @@ def gpu_speed(
     rate = gpu_flops(gpu, candidate.precision)
     streamed = max(0, size.layers - resident_layers) * size.layer_values * candidate.value_bytes
     copying_s = streamed / (gpu.pcie_bytes_per_s or _ASSUMED_PCIE)
-    weights_bytes = size.matrix_values * candidate.value_bytes
+    weights_bytes = size.matrix_values * (candidate.value_bytes + _widened_bytes(candidate, gpu))
     reading_s = weights_bytes / (gpu.memory_bytes_per_s or _ASSUMED_GPU_MEMORY)
     launching_s = size.layers * _LAUNCH_S_PER_LAYER
 
@@ -93,8 +94,22 @@ def gpu_speed(
     )
 
 
+def _widened_bytes(candidate: Candidate, gpu: Gpu) -> float:
+    """Bytes moved for each weight that is multiplied out for a pass: written, and read again."""
+    streamed = candidate.placement is Placement.OFFLOAD
+    has_int8 = gpu.capability >= INT8_CAPABILITY and not streamed
+    widened = candidate.precision is Precision.INT4 or (
+        candidate.precision is Precision.INT8 and not has_int8
+    )
+    return 4.0 if widened else 0.0
+
+
 def gpu_flops(gpu: Gpu, precision: Precision) -> float:
-    """Peak operations per second of matrix products, by the card's cores and clock."""
+    """Peak operations per second of matrix products, by the card's cores and clock.
+
+    int8 and fp8 count as half precision: what their kernels gain over the rounding of tokens was
+    not measured yet, and a plan must not promise it.
+    """
     cores = gpu.cores or _ASSUMED_CORES
     clock = gpu.clock_hz or _ASSUMED_CLOCK_HZ
     plain = 2.0 * cores * clock

@@ -13,12 +13,10 @@ from indexer.embedding.runtimes.packed.products import (
 )
 from indexer.embedding.runtimes.packed.rounding import Fp8Rows, Int4Groups, Int8Rows
 from indexer.errors import PlacementError
-from indexer.modes import Precision
+from indexer.modes import QUANTISED, Precision
 
 if TYPE_CHECKING:
     import torch
-
-ROUNDED = frozenset({Precision.INT8, Precision.FP8, Precision.INT4})
 
 
 def resident_form(
@@ -35,7 +33,7 @@ def resident_form(
     if precision is Precision.INT4:
         _check_groups(layout)
         return MultipliedOutForm(layout, dtype, Int4Groups(), device)
-    if precision not in ROUNDED:
+    if precision not in QUANTISED:
         return PlainForm(layout, dtype)
     multiply = _direct(precision, config, layout, device)
     if precision is Precision.INT8:

@@ -13,7 +13,6 @@ from indexer.embedding.runtimes.packed.budget import (
 from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
 from indexer.embedding.runtimes.packed.copies import Copies, CudaCopies, InstantCopies
 from indexer.embedding.runtimes.packed.form_choice import (
-    ROUNDED,
     resident_form,
     travelling_form,
 )
@@ -31,7 +30,7 @@ from indexer.embedding.runtimes.packed.vram import (
     limit_vram,
 )
 from indexer.embedding.spec import ModelSpec
-from indexer.modes import Mode, Placement, Precision
+from indexer.modes import QUANTISED, Mode, Placement, Precision
 
 if TYPE_CHECKING:
     import torch
@@ -166,7 +165,7 @@ def _table(
     checkpoint: Checkpoint, device: str, dtype: "torch.dtype", precision: Precision
 ) -> TokenTable:
     """On the device, in int8 beside rounded layers: recorded graphs cannot reach into RAM."""
-    if precision in ROUNDED:
+    if precision in QUANTISED:
         return RoundedTable(checkpoint.embedding(), device, dtype)
     return TokenTable(checkpoint.embedding(), device, dtype, on_device=device != "cpu")
 

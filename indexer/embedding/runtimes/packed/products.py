@@ -22,7 +22,7 @@ INT8_LEVELS = 127
 SLAB_TOKENS = 2048
 MULTIPLE = 16  # rows and columns of a matrix that the kernels take: fp8 16, int8 8
 _LEAST_INT8_ROWS = 17  # torch._int_mm on CUDA: "self.size(0) needs to be greater than 16"
-_INT8_CAPABILITY, FP8_CAPABILITY = (8, 0), (8, 9)
+INT8_CAPABILITY, FP8_CAPABILITY = (8, 0), (8, 9)
 # Of a probe's products: bfloat16 answers have 8 bits.
 _PROBE_ERROR = 0.01
 
@@ -119,7 +119,7 @@ def choose_multiply(precision: Precision, device: str) -> Multiply | None:
     if device == "cpu":
         return multiply_int8 if is_int8 else multiply_fp8_widened
     # AMD's cards have another 8-bit float, and no int8 here that anybody tried.
-    least = _INT8_CAPABILITY if is_int8 else FP8_CAPABILITY
+    least = INT8_CAPABILITY if is_int8 else FP8_CAPABILITY
     if torch.version.hip or torch.cuda.get_device_capability(device) < least:
         return None
     candidate = multiply_int8 if is_int8 else multiply_fp8
