@@ -1,6 +1,6 @@
 """One mode on one machine: its predicted cost, and what would keep it from running."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.embedding.hardware.machine import Gpu, Hardware
 from indexer.embedding.hardware.rates import assume_rates
@@ -17,6 +17,7 @@ from indexer.modes import Placement, Precision
 _KEPT_FREE = 0.05
 # Smaller batches than this lose speed for little memory (a chunk has 512 tokens).
 _LEAST_BATCH_TOKENS = 512
+_ASSUMED_DISK = 500e6  # bytes per second: a SATA SSD
 # The oldest compute capability that torch's CUDA builds still carry kernels for, by toolkit
 # (PyTorch 2.8 release notes: 12.8 without Maxwell and Pascal, 13.0 without Volta).
 _OLDEST = (((13, 0), (7, 5)), ((12, 8), (7, 0)), ((0, 0), (5, 0)))
@@ -126,8 +127,13 @@ def predict(
         return found
     rates = hardware.rates or assume_rates(hardware.cpu)
     layers = size.layers if found.resident_layers is None else found.resident_layers
-    speed = speed_of(size, candidate, rates, gpu, tokens, layers)
-    return Prediction(found.ram, found.vram, tokens, found.resident_layers, speed)
+    disk_s = found.disk_bytes / (_disk_rate(hardware) or _ASSUMED_DISK)
+    speed = speed_of(size, candidate, rates, gpu, tokens, layers, disk_s)
+    return replace(found, speed=speed)
+
+
+def _disk_rate(hardware: Hardware) -> float | None:
+    return hardware.disk.read_bytes_per_s if hardware.disk else None
 
 
 def _with_batch(
@@ -145,4 +151,7 @@ def _with_batch(
         room = min(room, budget.wished_vram + memory.CUDA_CONTEXT)
     layers = memory.most_resident_layers(size, candidate, batch_tokens, room)
     need = memory.offload_need(size, candidate, batch_tokens, layers)
-    return Prediction(ram, need, batch_tokens, layers)
+    disk_bytes = 0
+    if size.against_packed is not None and ram.peak > budget.ram:
+        ram, disk_bytes = memory.disk_need(size, candidate, budget.ram)
+    return Prediction(ram, need, batch_tokens, layers, disk_bytes)

@@ -117,6 +117,19 @@ def _rounding_bytes(size: ModelSize, candidate: Candidate, batch_tokens: int) ->
     return 0
 
 
+def disk_need(size: ModelSize, candidate: Candidate, ram_bytes: int) -> tuple[MemoryNeed, int]:
+    """(RAM, bytes left on disk) of offload where the weights do not all fit into `ram_bytes`.
+
+    Whole modules are read when they are called; the largest, a layer or the table, passes through
+    RAM beside those that stay.
+    """
+    base = gpu_ram_need(size, candidate).base
+    weights = int(size.values * candidate.value_bytes)
+    largest = int(max(size.layer_values, size.table_values) * candidate.value_bytes)
+    kept = max(0, min(weights, ram_bytes - base - largest))
+    return MemoryNeed(base=base, weights=kept, loading=largest), weights - kept
+
+
 def offload_need(
     size: ModelSize, candidate: Candidate, batch_tokens: int, resident_layers: int
 ) -> MemoryNeed:

@@ -59,6 +59,8 @@ def fits(prediction: Prediction, hardware: Hardware, gpu: Gpu | None) -> str:
         text = f"{amount(prediction.vram.peak)} of {amount(gpu.free_bytes)} free VRAM"
         if prediction.resident_layers is not None:
             text += f", {prediction.resident_layers} layers resident"
+        if prediction.disk_bytes:
+            text += f", {amount(prediction.disk_bytes)} read from disk for every batch"
         return text
     return f"{amount(prediction.ram.peak)} of {amount(hardware.memory.usable_bytes)} free RAM"
 

@@ -73,9 +73,17 @@ def cpu_speed(size: ModelSize, candidate: Candidate, rates: Rates) -> Speed:
 
 
 def gpu_speed(
-    size: ModelSize, candidate: Candidate, gpu: Gpu, batch_tokens: int, resident_layers: int
+    size: ModelSize,
+    candidate: Candidate,
+    gpu: Gpu,
+    batch_tokens: int,
+    resident_layers: int,
+    disk_s: float = 0.0,
 ) -> Speed:
-    """Speed on a GPU; layers that are not resident are copied for every batch."""
+    """Speed on a GPU; layers that are not resident are copied for every batch.
+
+    Weights on disk are read for every batch too: `disk_s`, with nothing computed meanwhile.
+    """
     rate = gpu_flops(gpu, candidate.precision)
     streamed = max(0, size.layers - resident_layers) * size.layer_values * candidate.value_bytes
     copying_s = streamed / (gpu.pcie_bytes_per_s or _ASSUMED_PCIE)
@@ -85,7 +93,7 @@ def gpu_speed(
 
     def seconds(tokens: int, share: float) -> float:
         computing_s = 2 * size.matrix_values * tokens / (rate * share)
-        return max(computing_s, reading_s, launching_s, copying_s)
+        return disk_s + max(computing_s, reading_s, launching_s, copying_s)
 
     return Speed(
         query_ms=1e3 * seconds(QUERY_TOKENS, _GPU_SHARES.query),
@@ -129,8 +137,9 @@ def speed_of(
     gpu: Gpu | None,
     batch_tokens: int,
     resident_layers: int,
+    disk_s: float = 0.0,
 ) -> Speed:
-    """Speed of a candidate where it would run."""
+    """Speed of a candidate where it would run; `disk_s` to read weights for every batch."""
     if candidate.placement is Placement.CPU or gpu is None:
         return cpu_speed(size, candidate, rates)
-    return gpu_speed(size, candidate, gpu, batch_tokens, resident_layers)
+    return gpu_speed(size, candidate, gpu, batch_tokens, resident_layers, disk_s)
