@@ -17,6 +17,7 @@ class Tolerance:
 # The figures of fp32 and half precision: two correct paths differ by rounding only. int8 is
 # judged by its mean, since one short text may be off by more (0.9909 was seen); all but the mildest
 # faults lie below its floor: docs/decisions/0010-modes-prove-themselves.md has both measured.
+# fp8 and int4 are asked what random weights of full size reach, less a margin.
 # Published similarities were rounded to four digits on hardware we do not know.
 _TOLERANCES = {
     Precision.FP32: Tolerance(0.99999, 0.99999, 0.01),
@@ -24,7 +25,7 @@ _TOLERANCES = {
     Precision.FP16: Tolerance(0.999, 0.999, 0.02),
     Precision.INT8: Tolerance(0.97, 0.99, 0.02),
     Precision.FP8: Tolerance(0.95, 0.97, 0.04),
-    Precision.INT4: Tolerance(0.90, 0.96, 0.05),
+    Precision.INT4: Tolerance(0.90, 0.92, 0.05),
 }
 # The same text alone and among others. Kernels sum in another order when shapes change.
 _BATCH = {
