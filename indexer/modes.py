@@ -22,8 +22,13 @@ class Precision(StrEnum):
     FP32 = "fp32"
     BF16 = "bf16"
     FP16 = "fp16"
+    FP8 = "fp8"  # e4m3: 4 bits of exponent, 3 of fraction
     INT8 = "int8"
     INT4 = "int4"
+
+
+# A model's vectors in these must pass a check of their quality before they are taken unasked.
+QUANTISED = frozenset({Precision.INT8, Precision.FP8, Precision.INT4})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def plan(
     ] = None,
     precision: Annotated[
         str | None,
-        typer.Option(help="Only fp32, bf16, fp16, int8 or int4.", show_default="all"),
+        typer.Option(help="Only fp32, bf16, fp16, fp8, int8 or int4.", show_default="all"),
     ] = None,
     engine: Annotated[
         str | None, typer.Option(help="On the CPU only onnx or torch.", show_default="both")

@@ -162,6 +162,7 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
         "vram": _need(prediction.vram),
         "batch_tokens": prediction.batch_tokens,
         "resident_layers": prediction.resident_layers,
+        "disk_bytes": prediction.disk_bytes,
         "speed": _speed(prediction.speed) if prediction.speed else None,
     }
 

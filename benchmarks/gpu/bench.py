@@ -70,6 +70,14 @@ def start(name: str, opener: str, folder: Path, args: argparse.Namespace, **more
     return engine
 
 
+def quantised(device: str) -> list[str]:
+    """Quantised weights that this device runs; on the processor, which stands in, all."""
+    import torch
+
+    has_fp8 = device == "cpu" or torch.cuda.get_device_capability() >= (8, 9)
+    return ["int8", *(["fp8"] if has_fp8 else []), "int4"]
+
+
 def jobs_of(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """What every engine embeds: {job: texts and repetitions}."""
     draw = random.Random(1)
@@ -209,6 +217,10 @@ def main() -> None:
         start(PEER, "sentence-transformers", folder, args, precision="bf16"),
         start(
             "sentence-transformers fp16", "sentence-transformers", folder, args, precision="fp16"
+        ),
+        *(
+            start(f"packed {precision}", "packed", folder, args, precision=precision)
+            for precision in quantised(args.device)
         ),
         start(STREAMED, "packed", folder, args, precision="bf16", **vram),
         start("packed offload int8", "packed", folder, args, precision="int8", **vram),

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.local import LocalEmbedder
-from indexer.embedding.planning.choose import settle
-from indexer.embedding.runtimes.base import Runtime
+from indexer.embedding.planning.choose import ram_for_weights, settle
+from indexer.embedding.planning.size import read_size
+from indexer.embedding.runtimes.base import DiskRoom, Runtime
 from indexer.embedding.spec import ModelSpec
 from indexer.embedding.tokenizer import load_tokenizer
 from indexer.embedding.wishes import Engine, Wishes
@@ -66,7 +67,7 @@ def open_embedder(
             wishes.max_batch_tokens,
         )
     else:
-        runtime = _torch_runtime(spec, mode, wishes)
+        runtime = _torch_runtime(spec, mode, wishes, cache_folder)
     return LocalEmbedder(spec, tokenizer, runtime, dimension)
 
 
@@ -93,7 +94,9 @@ def engine_of(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Engine:
     return Engine.TORCH if against else wishes.engine or Engine.ONNX
 
 
-def _torch_runtime(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Runtime:
+def _torch_runtime(
+    spec: ModelSpec, mode: Mode, wishes: Wishes, cache_folder: Path | None
+) -> Runtime:
     import torch
 
     if wishes.threads is not None:
@@ -101,7 +104,11 @@ def _torch_runtime(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Runtime:
     if mode.placement is not Placement.CPU:
         from indexer.embedding.runtimes.on_gpu import open_on_gpu
 
-        return open_on_gpu(spec, mode, wishes)
+        room = None
+        if mode.placement is Placement.OFFLOAD:
+            ram = ram_for_weights(read_size(spec), mode, wishes)
+            room = None if ram is None else DiskRoom(ram, cache_folder or _passing_folder())
+        return open_on_gpu(spec, mode, wishes, room)
     if mode.precision in (Precision.INT8, Precision.INT4):
         raise PlacementError(
             f"Mode {mode} is not available in this version. Use placement cpu with precision fp32 "

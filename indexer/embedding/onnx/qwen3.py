@@ -31,7 +31,8 @@ import numpy as np
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.onnx.graph import CONTRIB, Graph
 from indexer.embedding.onnx.linear import Linear, Tokens
-from indexer.embedding.onnx.qwen3_layer import (
+from indexer.embedding.qwen3_config import Qwen3Config
+from indexer.embedding.qwen3_layer import (
     Gains,
     LayerWeights,
     Matrix,
@@ -39,7 +40,6 @@ from indexer.embedding.onnx.qwen3_layer import (
     read_layer,
     smooth,
 )
-from indexer.embedding.qwen3_config import Qwen3Config
 
 
 def build_qwen3(graph: Graph, linear: Linear, checkpoint: Checkpoint, config: Qwen3Config) -> None:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.onnx.encoder import Beginning, Encoder, Feeds, TokenBatch, padded
-from indexer.embedding.onnx.qwen3_layer import name_prefix
 from indexer.embedding.qwen3_config import read_config
+from indexer.embedding.qwen3_layer import name_prefix
 from indexer.embedding.spec import ModelSpec
 from indexer.types import Vectors
 

@@ -1,14 +1,10 @@
-"""Every mode there is, with the engine that runs it: the rows of `semsearch plan`.
-
-A mode that this version cannot run is listed as such and never recommended. Making one available
-is one word here.
-"""
+"""Every mode there is, with the engine that runs it: the rows of `semsearch plan`."""
 
 from dataclasses import dataclass
 
 from indexer.embedding.runtimes.base import default_batch_tokens
 from indexer.embedding.wishes import Engine
-from indexer.modes import Mode, Placement, Precision
+from indexer.modes import QUANTISED, Mode, Placement, Precision
 
 # Tokens in the largest usual pass of the ONNX engine: its batches are smaller, but a chunk of the
 # default size goes through alone.
@@ -21,7 +17,6 @@ class Candidate:
 
     mode: Mode
     engine: Engine | None
-    available: bool = True  # in this version
 
     @property
     def placement(self) -> Placement:
@@ -44,8 +39,14 @@ class Candidate:
     @property
     def value_bytes(self) -> float:
         """Bytes of one weight, scales of quantised ones included."""
-        sizes = {Precision.FP32: 4.0, Precision.INT8: 1.01, Precision.INT4: 0.53}
+        sizes = {Precision.FP32: 4.0, Precision.INT8: 1.01, Precision.FP8: 1.01}
+        sizes |= {Precision.INT4: 0.565}  # a scale of two bytes for each group of 32
         return sizes.get(self.precision, 2.0)
+
+    @property
+    def table_value_bytes(self) -> float:
+        """Bytes of one value of a table that lies where the model computes."""
+        return 1.01 if self.needs_check else self.value_bytes  # rounded tables are in int8
 
     @property
     def batch_tokens(self) -> int:
@@ -57,7 +58,7 @@ class Candidate:
     @property
     def needs_check(self) -> bool:
         """Whether its vectors must pass a quality check before it is taken unasked."""
-        return self.precision in (Precision.INT8, Precision.INT4)
+        return self.precision in QUANTISED
 
 
 def _rows() -> tuple[Candidate, ...]:
@@ -67,8 +68,9 @@ def _rows() -> tuple[Candidate, ...]:
         Candidate(Mode(gpu, Precision.BF16), torch),
         Candidate(Mode(gpu, Precision.FP16), torch),
         Candidate(Mode(gpu, Precision.FP32), torch),
-        Candidate(Mode(gpu, Precision.INT8), torch, False),
-        Candidate(Mode(gpu, Precision.INT4), torch, False),
+        Candidate(Mode(gpu, Precision.INT8), torch),
+        Candidate(Mode(gpu, Precision.FP8), torch),
+        Candidate(Mode(gpu, Precision.INT4), torch),
         Candidate(Mode(offload, Precision.BF16), torch),
         Candidate(Mode(offload, Precision.FP16), torch),
         Candidate(Mode(offload, Precision.FP32), torch),

@@ -7,13 +7,16 @@ from pathlib import Path
 from indexer.embedding.hardware.cpu import read_cpu, threads_for
 from indexer.embedding.hardware.machine import Hardware
 from indexer.embedding.hardware.probe import probe
+from indexer.embedding.planning.candidates import Candidate
+from indexer.embedding.planning.evaluate import budget_of
+from indexer.embedding.planning.memory import disk_need, gpu_ram_need
 from indexer.embedding.planning.plan import Option, Plan, Verdict
 from indexer.embedding.planning.planner import make_plan
 from indexer.embedding.planning.published import SMALLER
 from indexer.embedding.planning.reasons import refusal
 from indexer.embedding.planning.size import ModelSize, read_size
 from indexer.embedding.spec import ModelSpec
-from indexer.embedding.wishes import Wishes
+from indexer.embedding.wishes import Engine, Wishes
 from indexer.errors import PlacementError
 from indexer.modes import Mode, Placement
 
@@ -53,6 +56,16 @@ def _should_ask_torch(hardware: Hardware, wishes: Wishes) -> bool:
     torch = hardware.torch
     can = torch is not None and (torch.cuda is not None or torch.hip is not None)
     return can and not hardware.gpus and wishes.placement in (Placement.GPU, Placement.OFFLOAD)
+
+
+def ram_for_weights(size: ModelSize, mode: Mode, wishes: Wishes) -> int | None:
+    """Bytes of a model's weights that may stay in RAM in an offload; None: all of them may."""
+    hardware = probe(wishes.visible_gpus)
+    candidate = Candidate(mode, Engine.TORCH)
+    budget = budget_of(hardware, None, wishes).ram
+    if size.against_packed is None or gpu_ram_need(size, candidate).peak <= budget:
+        return None
+    return disk_need(size, candidate, budget)[0].weights
 
 
 def expected(plan: Plan, wishes: Wishes) -> Option:

@@ -1,6 +1,6 @@
 """One mode on one machine: its predicted cost, and what would keep it from running."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.embedding.hardware.machine import Gpu, Hardware
 from indexer.embedding.hardware.rates import assume_rates
@@ -9,13 +9,15 @@ from indexer.embedding.planning.candidates import Candidate
 from indexer.embedding.planning.plan import MemoryNeed, Prediction
 from indexer.embedding.planning.size import ModelSize
 from indexer.embedding.planning.speed import speed_of
+from indexer.embedding.runtimes.packed.products import FP8_CAPABILITY
 from indexer.embedding.wishes import Engine, Wishes
-from indexer.modes import Placement
+from indexer.modes import Placement, Precision
 
 # Left alone of what is free: other programs move too, and predictions are within 15 %.
 _KEPT_FREE = 0.05
 # Smaller batches than this lose speed for little memory (a chunk has 512 tokens).
 _LEAST_BATCH_TOKENS = 512
+_ASSUMED_DISK = 500e6  # bytes per second: a SATA SSD
 # The oldest compute capability that torch's CUDA builds still carry kernels for, by toolkit
 # (PyTorch 2.8 release notes: 12.8 without Maxwell and Pascal, 13.0 without Volta).
 _OLDEST = (((13, 0), (7, 5)), ((12, 8), (7, 0)), ((0, 0), (5, 0)))
@@ -67,8 +69,10 @@ def missing_hardware(hardware: Hardware, gpu: Gpu | None, candidate: Candidate) 
         return None
     if gpu is None:
         return "no NVIDIA GPU found"
+    is_fp8 = candidate.precision is Precision.FP8
     if torch.hip is not None:
-        return None  # AMD's build; its cards are no NVIDIA ones, and capability means nothing
+        # AMD's build; its cards are no NVIDIA ones, and capability means nothing.
+        return "AMD's cards have another 8-bit float" if is_fp8 else None
     if torch.cuda is None:
         return (
             f"{gpu.name}, but torch {torch.version} is a build without CUDA: install one from "
@@ -79,6 +83,11 @@ def missing_hardware(hardware: Hardware, gpu: Gpu | None, candidate: Candidate) 
         return (
             f"{gpu.name} has compute capability {_dotted(gpu.capability)}, torch {torch.version} "
             f"starts at {_dotted(oldest)}"
+        )
+    if is_fp8 and gpu.capability < FP8_CAPABILITY:
+        return (
+            f"{gpu.name} has compute capability {_dotted(gpu.capability)}, fp8 products start at "
+            f"{_dotted(FP8_CAPABILITY)}"
         )
     return None
 
@@ -118,8 +127,13 @@ def predict(
         return found
     rates = hardware.rates or assume_rates(hardware.cpu)
     layers = size.layers if found.resident_layers is None else found.resident_layers
-    speed = speed_of(size, candidate, rates, gpu, tokens, layers)
-    return Prediction(found.ram, found.vram, tokens, found.resident_layers, speed)
+    disk_s = found.disk_bytes / (_disk_rate(hardware) or _ASSUMED_DISK)
+    speed = speed_of(size, candidate, rates, gpu, tokens, layers, disk_s)
+    return replace(found, speed=speed)
+
+
+def _disk_rate(hardware: Hardware) -> float | None:
+    return hardware.disk.read_bytes_per_s if hardware.disk else None
 
 
 def _with_batch(
@@ -137,4 +151,7 @@ def _with_batch(
         room = min(room, budget.wished_vram + memory.CUDA_CONTEXT)
     layers = memory.most_resident_layers(size, candidate, batch_tokens, room)
     need = memory.offload_need(size, candidate, batch_tokens, layers)
-    return Prediction(ram, need, batch_tokens, layers)
+    disk_bytes = 0
+    if size.against_packed is not None and ram.peak > budget.ram:
+        ram, disk_bytes = memory.disk_need(size, candidate, budget.ram)
+    return Prediction(ram, need, batch_tokens, layers, disk_bytes)

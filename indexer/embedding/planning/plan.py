@@ -37,7 +37,7 @@ class Verdict(StrEnum):
     NO_HARDWARE = "no hardware"
     NO_ENDPOINT = "no endpoint"
     NOT_WISHED = "not asked for"
-    UNAVAILABLE = "not available"  # in this version
+    UNAVAILABLE = "not available"  # for this model
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ class Prediction:
     vram: MemoryNeed  # what torch reserves; `vram.base`, CUDA's own, counts on the card only
     batch_tokens: int  # in one forward pass
     resident_layers: int | None = None  # offload: kept on the GPU
+    disk_bytes: int = 0  # offload: weights read from disk for every batch
     speed: Speed | None = None  # None: there is no such hardware to tell it from
 
 

@@ -2,7 +2,8 @@
 
 The rules are those of the article this project began with (a GPU directly from 4 GiB up, quantised
 weights on 2-4 GiB, without a GPU int8 on the CPU or a smaller model), but predictions come first:
-whatever fits is sorted by how a search feels, then by indexing speed.
+whatever fits is sorted by how a search feels, then by the article's advice to quantise, then by
+indexing speed.
 """
 
 from collections.abc import Sequence, Set
@@ -43,7 +44,7 @@ def make_plan(
     """
     gpu = choose_gpu(hardware, wishes)
     options = [_judge(size, c, hardware, gpu, wishes, checked) for c in candidates]
-    options.sort(key=_rank)
+    options.sort(key=lambda option: _rank(option, gpu))
     best = options[0] if options and options[0].verdict is Verdict.FITS else None
     if best is not None:
         options = [_compared(option, best, gpu) for option in options]
@@ -87,12 +88,17 @@ def _judge(
     return option(Verdict.FITS, reasons.fits(prediction, hardware, gpu))
 
 
-def _rank(option: Option) -> tuple[int, int, float]:
-    """Best first: verdict, how a search feels, indexing speed. Sorting keeps the order of MODES."""
-    speed = option.prediction.speed
+def _rank(option: Option, gpu: Gpu | None) -> tuple[int, int, bool, float]:
+    """Best first: verdict, how a search feels, the article's advice, indexing speed.
+
+    Sorting keeps the order of MODES.
+    """
+    speed, verdict = option.prediction.speed, _VERDICTS.index(option.verdict)
     if speed is None:
-        return _VERDICTS.index(option.verdict), len(_CLASSES), 0.0
-    return _VERDICTS.index(option.verdict), _CLASSES.index(speed.latency), -speed.tokens_per_s
+        return verdict, len(_CLASSES), True, 0.0
+    advised = option.mode.placement is Placement.GPU and option.candidate.needs_check
+    other = not (advised and reasons.advises_quantising(gpu))
+    return verdict, _CLASSES.index(speed.latency), other, -speed.tokens_per_s
 
 
 def _is_slow(option: Option) -> bool:

@@ -32,8 +32,6 @@ def unwished(candidate: Candidate, wishes: Wishes) -> str | None:
 
 def unavailable(candidate: Candidate, size: ModelSize) -> str | None:
     """Why this version cannot run a mode with this model; None: it can."""
-    if not candidate.available:
-        return "not in this version"
     if candidate.engine is Engine.ONNX and size.against_onnx is not None:
         return f"not for this model: {size.against_onnx}"
     quantised = candidate.needs_check and candidate.placement is not Placement.CPU
@@ -61,6 +59,8 @@ def fits(prediction: Prediction, hardware: Hardware, gpu: Gpu | None) -> str:
         text = f"{amount(prediction.vram.peak)} of {amount(gpu.free_bytes)} free VRAM"
         if prediction.resident_layers is not None:
             text += f", {prediction.resident_layers} layers resident"
+        if prediction.disk_bytes:
+            text += f", {amount(prediction.disk_bytes)} read from disk for every batch"
         return text
     return f"{amount(prediction.ram.peak)} of {amount(hardware.memory.usable_bytes)} free RAM"
 
@@ -87,9 +87,16 @@ def recommended(option: Option, gpu: Gpu | None) -> str:
         return "faster than the CPU although layers are copied for every batch"
     if gpu.free_bytes >= _ARTICLE_DIRECT:
         return "direct, as the article advises from 4 GiB up"
-    if gpu.free_bytes >= _ARTICLE_QUANTISED and not option.candidate.needs_check:
-        return "the article advises quantising on 2-4 GiB, but the whole model fits"
-    return "the fastest that fits"
+    if not advises_quantising(gpu):
+        return "the fastest that fits"
+    if option.candidate.needs_check:
+        return "quantised, as the article advises on 2-4 GiB"
+    return "the whole model fits; the article quantises on 2-4 GiB, --precision int8 checks that"
+
+
+def advises_quantising(gpu: Gpu | None) -> bool:
+    """Whether the article's rule for a card is quantised weights."""
+    return gpu is not None and _ARTICLE_QUANTISED <= gpu.free_bytes < _ARTICLE_DIRECT
 
 
 def against(option: Option, best: Option) -> str:

@@ -10,6 +10,7 @@ from indexer.embedding.hardware.machine import Gpu, Rates
 from indexer.embedding.planning.candidates import Candidate
 from indexer.embedding.planning.plan import Speed
 from indexer.embedding.planning.size import ModelSize
+from indexer.embedding.runtimes.packed.products import INT8_CAPABILITY
 from indexer.embedding.wishes import Engine
 from indexer.modes import Placement, Precision
 
@@ -72,19 +73,27 @@ def cpu_speed(size: ModelSize, candidate: Candidate, rates: Rates) -> Speed:
 
 
 def gpu_speed(
-    size: ModelSize, candidate: Candidate, gpu: Gpu, batch_tokens: int, resident_layers: int
+    size: ModelSize,
+    candidate: Candidate,
+    gpu: Gpu,
+    batch_tokens: int,
+    resident_layers: int,
+    disk_s: float = 0.0,
 ) -> Speed:
-    """Speed on a GPU; layers that are not resident are copied for every batch."""
+    """Speed on a GPU; layers that are not resident are copied for every batch.
+
+    Weights on disk are read for every batch too: `disk_s`, with nothing computed meanwhile.
+    """
     rate = gpu_flops(gpu, candidate.precision)
     streamed = max(0, size.layers - resident_layers) * size.layer_values * candidate.value_bytes
     copying_s = streamed / (gpu.pcie_bytes_per_s or _ASSUMED_PCIE)
-    weights_bytes = size.matrix_values * candidate.value_bytes
+    weights_bytes = size.matrix_values * (candidate.value_bytes + _widened_bytes(candidate, gpu))
     reading_s = weights_bytes / (gpu.memory_bytes_per_s or _ASSUMED_GPU_MEMORY)
     launching_s = size.layers * _LAUNCH_S_PER_LAYER
 
     def seconds(tokens: int, share: float) -> float:
         computing_s = 2 * size.matrix_values * tokens / (rate * share)
-        return max(computing_s, reading_s, launching_s, copying_s)
+        return disk_s + max(computing_s, reading_s, launching_s, copying_s)
 
     return Speed(
         query_ms=1e3 * seconds(QUERY_TOKENS, _GPU_SHARES.query),
@@ -93,8 +102,22 @@ def gpu_speed(
     )
 
 
+def _widened_bytes(candidate: Candidate, gpu: Gpu) -> float:
+    """Bytes moved for each weight that is multiplied out for a pass: written, and read again."""
+    streamed = candidate.placement is Placement.OFFLOAD
+    has_int8 = gpu.capability >= INT8_CAPABILITY and not streamed
+    widened = candidate.precision is Precision.INT4 or (
+        candidate.precision is Precision.INT8 and not has_int8
+    )
+    return 4.0 if widened else 0.0
+
+
 def gpu_flops(gpu: Gpu, precision: Precision) -> float:
-    """Peak operations per second of matrix products, by the card's cores and clock."""
+    """Peak operations per second of matrix products, by the card's cores and clock.
+
+    int8 and fp8 count as half precision: what their kernels gain over the rounding of tokens was
+    not measured yet, and a plan must not promise it.
+    """
     cores = gpu.cores or _ASSUMED_CORES
     clock = gpu.clock_hz or _ASSUMED_CLOCK_HZ
     plain = 2.0 * cores * clock
@@ -114,8 +137,9 @@ def speed_of(
     gpu: Gpu | None,
     batch_tokens: int,
     resident_layers: int,
+    disk_s: float = 0.0,
 ) -> Speed:
-    """Speed of a candidate where it would run."""
+    """Speed of a candidate where it would run; `disk_s` to read weights for every batch."""
     if candidate.placement is Placement.CPU or gpu is None:
         return cpu_speed(size, candidate, rates)
-    return gpu_speed(size, candidate, gpu, batch_tokens, resident_layers)
+    return gpu_speed(size, candidate, gpu, batch_tokens, resident_layers, disk_s)

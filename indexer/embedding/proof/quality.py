@@ -16,10 +16,9 @@ from indexer.embedding.proof.reference import quality_vectors
 from indexer.embedding.proof.texts import proof_texts
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import PlacementError, UsageError
-from indexer.modes import Mode, Placement, Precision
+from indexer.modes import QUANTISED, Mode, Placement
 from indexer.types import Kind, Vectors
 
-QUANTISED = frozenset({Precision.INT8, Precision.INT4})
 # docs/decisions/0010-modes-prove-themselves.md says why these, and what was measured.
 LEAST_MEAN, LEAST_COSINE, LEAST_OVERLAP = 0.995, 0.98, 0.85
 _DEPTH = 10

@@ -132,7 +132,7 @@ def _with_cause(embedder: Embedder, vectors: Vectors, result: Result) -> Result:
 def _check_batch(embedder: Embedder, alone: Vectors, together: Vectors) -> Result | None:
     """A fault if a text among others gets another vector than alone."""
     cosines = _cosines(alone, together)
-    needed = batch_tolerance(embedder.mode.precision)
+    needed = batch_tolerance(embedder.mode)
     if cosines.min() >= needed:
         return None
     return Result(

@@ -12,7 +12,7 @@ from indexer.errors import PlacementError
 from indexer.modes import Placement, Precision
 
 # Activations and cached blocks beside the weights, as a share of the allowed memory.
-_ACTIVATIONS_SHARE = 0.5
+ACTIVATIONS_SHARE = 0.5
 
 
 class AcceleratedModel(WholeModel):
@@ -40,14 +40,14 @@ class AcceleratedModel(WholeModel):
             ModelError: see `WholeModel`.
             PlacementError: accelerate is not installed.
         """
-        _check_installed()
+        check_installed()
         super().__init__(spec, "cpu", precision, max_batch_tokens)
         self.placement = Placement.OFFLOAD
         self._device = device
         if vram_bytes is None:
             self._model = _offloaded(self._model, device)
         else:
-            self._model = _dispatched(self._model, device, int(vram_bytes * _ACTIVATIONS_SHARE))
+            self._model = _dispatched(self._model, device, int(vram_bytes * ACTIVATIONS_SHARE))
 
     def release_memory(self) -> None:
         """See `Runtime.release_memory`."""
@@ -57,7 +57,12 @@ class AcceleratedModel(WholeModel):
             torch.cuda.empty_cache()
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Refuse where the extra `offload` is missing.
+
+    Raises:
+        PlacementError: names the command that installs it.
+    """
     from importlib.util import find_spec
 
     if find_spec("accelerate") is None:

@@ -8,6 +8,8 @@ the batch.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +29,14 @@ TokenBatch = Sequence[Sequence[int]]  # ids of each text, special tokens include
 def default_batch_tokens(placement: Placement) -> int:
     """Padded tokens in one batch where nobody asked for a number."""
     return _GPU_BATCH_TOKENS if placement is Placement.GPU else _CPU_BATCH_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRoom:
+    """Where weights stay that do not fit into RAM."""
+
+    ram_bytes: int  # of weights that may stay in RAM
+    folder: Path  # on a disk: a folder for them is made in it, and goes with the model
 
 
 class Runtime(ABC):

@@ -51,7 +51,7 @@ class WholeModel(Runtime):
         self._spec = spec
         self._device = device
         self._pad_left = pad_left
-        self._model = _load(spec, device, precision)
+        self._model = self._open()
         self._exact: WholeModel | None = None
 
     def forward(self, batch: TokenBatch) -> Vectors:
@@ -76,7 +76,7 @@ class WholeModel(Runtime):
         if self.precision is Precision.FP32:
             return None
         if self._exact is None:
-            self._exact = WholeModel(self._spec)
+            self._exact = self._open_exact()
         return self._exact.embed_tokens(batch)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
@@ -100,6 +100,14 @@ class WholeModel(Runtime):
         if self._exact is not None:
             self._exact.close()
         self.release_memory()
+
+    def _open(self) -> Any:
+        """The model of transformers where it runs."""
+        return load(self._spec, self.precision).to(self._device)
+
+    def _open_exact(self) -> "WholeModel":
+        """The same model in fp32, on the CPU."""
+        return WholeModel(self._spec)
 
     def _pad(self, batch: TokenBatch) -> tuple[Any, Any]:
         """(ids, mask), both int64, shape (n, longest), on the device."""
@@ -132,7 +140,17 @@ class WholeModel(Runtime):
         return extras
 
 
-def _load(spec: ModelSpec, device: str, precision: Precision) -> Any:
+def load(spec: ModelSpec, precision: Precision, **places: Any) -> Any:
+    """The model of transformers, ready to run, its weights checked.
+
+    Args:
+        spec: the model.
+        precision: fp32, bf16 or fp16.
+        places: for `from_pretrained`: where modules go; none: all into RAM.
+
+    Raises:
+        ModelError: see `WholeModel`.
+    """
     import torch
     from safetensors import SafetensorError
 
@@ -141,24 +159,26 @@ def _load(spec: ModelSpec, device: str, precision: Precision) -> Any:
         Precision.BF16: torch.bfloat16,
         Precision.FP16: torch.float16,
     }[precision]
-    _check_architecture(spec)
+    check_architecture(spec)
     try:
         with _quiet():
             try:
-                model, report = _from_folder(spec, dtype, "sdpa")
+                model, report = _from_folder(spec, dtype, "sdpa", places)
             except ValueError:
                 # Some architectures (mpnet) have no fused attention; transformers says it so.
-                model, report = _from_folder(spec, dtype, "eager")
+                model, report = _from_folder(spec, dtype, "eager", places)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise ModelError(
             f"{spec.transformer_folder}: transformers cannot load it as {spec.architecture} "
             f"({error})."
         ) from error
     _check_weights(spec, report)
-    return model.eval().requires_grad_(False).to(device)
+    return model.eval().requires_grad_(False)
 
 
-def _from_folder(spec: ModelSpec, dtype: Any, attention: str) -> tuple[Any, dict[str, Any]]:
+def _from_folder(
+    spec: ModelSpec, dtype: Any, attention: str, places: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
     """(model, what was missing), from safetensors only, without code from the folder."""
     from transformers import AutoModel
 
@@ -170,11 +190,17 @@ def _from_folder(spec: ModelSpec, dtype: Any, attention: str) -> tuple[Any, dict
         trust_remote_code=False,
         local_files_only=True,
         output_loading_info=True,
+        **places,
     )
     return model, report
 
 
-def _check_architecture(spec: ModelSpec) -> None:
+def check_architecture(spec: ModelSpec) -> None:
+    """Refuse an architecture that transformers does not know.
+
+    Raises:
+        ModelError: names it.
+    """
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     if spec.architecture not in MODEL_MAPPING_NAMES:

@@ -7,7 +7,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 import make_tiny_qwen3
 from indexer.embedding.local import LocalEmbedder
@@ -124,3 +127,29 @@ def changed(tmp_path: Path, tiny_folder: Path) -> Callable[..., Path]:
         return folder
 
     return change
+
+
+def _widen(tensors: dict[str, torch.Tensor], made: str, met: list[str], factor: float) -> None:
+    """Make three channels `factor` times larger where they are made, smaller where they are met."""
+    draw = np.random.default_rng(len(made))
+    channels = draw.choice(len(tensors[made]), 3, replace=False)
+    tensors[made][channels] *= factor
+    for name in met:
+        tensors[name][:, channels] /= factor
+
+
+@pytest.fixture(scope="session")
+def outliers(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model as a function, with channels 200 times larger than others inside."""
+    tensors = {k: v.float() for k, v in load_file(tiny_folder / "model.safetensors").items()}
+    layers = {name.split(".mlp.")[0] for name in tensors if ".mlp." in name}
+    for layer in layers:
+        heads = [f"{layer}.self_attn.{part}_proj.weight" for part in "qkv"]
+        _widen(tensors, f"{layer}.input_layernorm.weight", heads, 200)
+        inner = [f"{layer}.mlp.{part}_proj.weight" for part in ("gate", "up")]
+        _widen(tensors, f"{layer}.post_attention_layernorm.weight", inner, 200)
+        _widen(tensors, inner[1], [f"{layer}.mlp.down_proj.weight"], 200)
+    folder = tmp_path_factory.mktemp("models") / "outliers"
+    shutil.copytree(tiny_folder, folder)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder

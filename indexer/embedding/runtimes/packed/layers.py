@@ -12,6 +12,7 @@ from indexer.embedding.qwen3_config import Qwen3Config
 from indexer.embedding.runtimes.packed.attention import Attend
 from indexer.embedding.runtimes.packed.batch import PackedBatch
 from indexer.embedding.runtimes.packed.layout import LayerWeights
+from indexer.embedding.runtimes.packed.products import add_product, product
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +60,7 @@ def run_layer(
 ) -> None:
     """Advance the states of all tokens, shape (tokens, hidden), by one layer, in place."""
     heads, kv_heads = config.heads, config.kv_heads
-    qkv = norm(states, weights.input_norm, config.eps) @ weights.qkv.T
+    qkv = product(norm(states, weights.input_norm, config.eps), weights.qkv)
     qkv = qkv.view(-1, heads + 2 * kv_heads, config.head_dim)
     # All heads are normalised, values too: the kernel wants one block, and values are a quarter.
     normed = norm(qkv, None, config.eps)
@@ -68,7 +69,7 @@ def run_layer(
     rotation.turn(mixed)
     gathered = attend(mixed[:, :heads], mixed[:, heads:], qkv[:, heads + kv_heads :], batch, False)
     del qkv, normed, mixed  # before the MLP allocates
-    states.addmm_(gathered.flatten(1), weights.out.T)
+    add_product(states, gathered.flatten(1), weights.out)
     del gathered
     _run_mlp(states, weights, config)
 
@@ -89,8 +90,9 @@ def run_last_layer(
     heads, kv_heads, eps = config.heads, config.kv_heads, config.eps
     normed = norm(states, weights.input_norm, eps)
     pooled = normed.index_select(0, batch.last)
-    queries = (pooled @ weights.qkv[: config.query_size].T).view(-1, heads, config.head_dim)
-    mixed = (normed @ weights.qkv[config.query_size :].T).view(-1, 2 * kv_heads, config.head_dim)
+    queries = product(pooled, weights.qkv[: config.query_size]).view(-1, heads, config.head_dim)
+    mixed = product(normed, weights.qkv[config.query_size :])
+    mixed = mixed.view(-1, 2 * kv_heads, config.head_dim)
     keys, values = mixed[:, :kv_heads], mixed[:, kv_heads:]
     queries = norm(queries, None, eps) * weights.qk_gain[:heads]
     keys = norm(keys, None, eps) * weights.qk_gain[heads:]
@@ -98,7 +100,7 @@ def run_last_layer(
     rotation.turn(keys)
     gathered = attend(queries, keys, values, batch, True)
     kept = states.index_select(0, batch.last)
-    kept.addmm_(gathered.flatten(1), weights.out.T)
+    add_product(kept, gathered.flatten(1), weights.out)
     _run_mlp(kept, weights, config)
     return kept
 
@@ -106,10 +108,10 @@ def run_last_layer(
 def _run_mlp(states: "torch.Tensor", weights: LayerWeights, config: Qwen3Config) -> None:
     from torch.nn.functional import silu
 
-    both = norm(states, weights.post_norm, config.eps) @ weights.gate_up.T
+    both = product(norm(states, weights.post_norm, config.eps), weights.gate_up)
     gate, up = both[:, : config.intermediate], both[:, config.intermediate :]
     silu(gate, inplace=True).mul_(up)
-    states.addmm_(gate, weights.down.T)
+    add_product(states, gate, weights.down)
 
 
 def norm(values: "torch.Tensor", gain: "torch.Tensor | None", eps: float) -> "torch.Tensor":

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from indexer.embedding.qwen3_config import Qwen3Config
+from indexer.embedding.runtimes.packed.products import RoundedMatrix
+from indexer.embedding.runtimes.packed.rounding import aligned
 
 if TYPE_CHECKING:
     import torch
@@ -21,15 +23,15 @@ _ALIGNMENT = 128
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """The fused tensors of one layer; matrices are (outputs, inputs)."""
+    """The fused tensors of one layer; matrices are (outputs, inputs), plain or rounded."""
 
     input_norm: "torch.Tensor"  # (hidden,)
-    qkv: "torch.Tensor"  # (query_size + 2 key_size, hidden): queries, keys, values
+    qkv: "torch.Tensor | RoundedMatrix"  # (query_size + 2 key_size, hidden): queries, keys, values
     qk_gain: "torch.Tensor"  # (heads + kv_heads, head_dim): the head norms' gains, per head
-    out: "torch.Tensor"  # (hidden, query_size)
+    out: "torch.Tensor | RoundedMatrix"  # (hidden, query_size)
     post_norm: "torch.Tensor"  # (hidden,)
-    gate_up: "torch.Tensor"  # (2 intermediate, hidden)
-    down: "torch.Tensor"  # (hidden, intermediate)
+    gate_up: "torch.Tensor | RoundedMatrix"  # (2 intermediate, hidden)
+    down: "torch.Tensor | RoundedMatrix"  # (hidden, intermediate)
 
 
 # Every layer in order; each may be used until the next is asked for, or the generator is closed.
@@ -67,8 +69,3 @@ class LayerLayout:
         """One tensor in a flat buffer."""
         shape, start = self.shapes[name], self.offsets[name]
         return flat[start : start + math.prod(shape)].view(shape)
-
-
-def aligned(size: int, alignment: int) -> int:
-    """The next multiple of `alignment`."""
-    return -(-size // alignment) * alignment

@@ -36,7 +36,7 @@ def measure_memory(
     """Memory of one layer's pass; on the CPU, whose memory nobody counts, by the formula."""
     import torch
 
-    device, dtype = weights.out.device, weights.out.dtype
+    device, dtype = weights.input_norm.device, weights.input_norm.dtype
     predicted = config.activation_bytes(dtype.itemsize)
     if device.type != "cuda":
         return LayerMemory(predicted, 0)
@@ -86,11 +86,11 @@ def _passes(
     """One pass of a layer over texts of about the usual length, to be called again and again."""
     import torch
 
-    device = str(weights.out.device)
+    device = str(weights.input_norm.device)
     count = max(1, tokens // _TEXT_TOKENS)
     batch = pack([[0] * min(tokens, _TEXT_TOKENS)] * count).to(device)
     shape = (batch.tokens, config.hidden)
-    states = torch.zeros(shape, dtype=weights.out.dtype, device=device)
+    states = torch.zeros(shape, dtype=weights.input_norm.dtype, device=device)
     rotation = Rotation.at(batch.positions, config, states.dtype)
     return lambda: run_layer(states, weights, batch, rotation, config, attend)
 

@@ -12,12 +12,17 @@ from indexer.embedding.runtimes.packed.budget import (
 )
 from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
 from indexer.embedding.runtimes.packed.copies import Copies, CudaCopies, InstantCopies
-from indexer.embedding.runtimes.packed.forms import Form, Int8Form, PlainForm
+from indexer.embedding.runtimes.packed.form_choice import (
+    resident_form,
+    travelling_form,
+)
+from indexer.embedding.runtimes.packed.forms import Form
+from indexer.embedding.runtimes.packed.loading import LayerLoader
 from indexer.embedding.runtimes.packed.measure import measure_memory
 from indexer.embedding.runtimes.packed.model import PackedModel
-from indexer.embedding.runtimes.packed.resident import ResidentLayers, load_layer
+from indexer.embedding.runtimes.packed.resident import ResidentLayers
 from indexer.embedding.runtimes.packed.stage import Stage
-from indexer.embedding.runtimes.packed.token_table import TokenTable
+from indexer.embedding.runtimes.packed.token_table import RoundedTable, TokenTable
 from indexer.embedding.runtimes.packed.vram import (
     free_vram,
     full_name,
@@ -25,8 +30,7 @@ from indexer.embedding.runtimes.packed.vram import (
     limit_vram,
 )
 from indexer.embedding.spec import ModelSpec
-from indexer.errors import PlacementError
-from indexer.modes import Mode, Placement, Precision
+from indexer.modes import QUANTISED, Mode, Placement, Precision
 
 if TYPE_CHECKING:
     import torch
@@ -46,19 +50,23 @@ def open_resident(
     Args:
         spec: of a model for which `config.reason_against` knows nothing.
         device: "cpu" or a CUDA device.
-        precision: fp32, bf16 or fp16.
+        precision: of the weights; activations are rounded too in fp8, and in int8 where the
+            device multiplies whole numbers.
         max_batch_tokens: tokens of one batch; None: as memory allows.
 
     Raises:
         ModelError: the weights cannot be read.
+        PlacementError: the precision is not for this device or these weights.
     """
     device = full_name(device)
     checkpoint, dtype = _checkpoint(spec), compute_dtype(precision, device)
     attend = _attention(checkpoint, device, dtype)
     placement = Placement.CPU if device == "cpu" else Placement.GPU
+    form = resident_form(precision, checkpoint.config, dtype, device)
+    loader = LayerLoader(checkpoint, form, dtype)
     layers = range(checkpoint.config.layers)
-    source = ResidentLayers(load_layer(checkpoint, i, device, dtype) for i in layers)
-    table = TokenTable(checkpoint.embedding(), device, dtype, on_device=device != "cpu")
+    source = ResidentLayers((loader.load_to(i, device) for i in layers), form)
+    table = _table(checkpoint, device, dtype, precision)
     wished = max_batch_tokens or default_batch_tokens(placement)
     if placement is Placement.GPU:
         wished = min(wished, _tokens_that_fit(checkpoint, source, attend, device))
@@ -72,6 +80,7 @@ def open_resident(
         attend=attend,
         max_batch_tokens=wished,
         use_graphs=attend is not attend_runs,
+        notes=_resident_notes(precision, form),
     )
 
 
@@ -101,9 +110,7 @@ def open_streamed(
     checkpoint, dtype = _checkpoint(spec), compute_dtype(precision, device)
     attend = _attention(checkpoint, device, dtype)
     copies = copies or (InstantCopies() if device == "cpu" else CudaCopies(device))
-    form: Form = PlainForm(checkpoint.layout, dtype)
-    if precision is Precision.INT8:
-        form = Int8Form(checkpoint.layout, dtype, device)
+    form = travelling_form(precision, checkpoint.layout, dtype, device)
     stage = Stage(checkpoint, form, copies, attend, device, dtype)
     try:
         plan = stage.plan(vram_bytes, max_batch_tokens)
@@ -129,11 +136,7 @@ def open_streamed(
 
 
 def compute_dtype(precision: Precision, device: str) -> "torch.dtype":
-    """The type in which a precision computes on a device.
-
-    Raises:
-        PlacementError: the packed forward does not know the precision.
-    """
+    """The type in which a precision computes on a device: the rounded ones in half precision."""
     import torch
 
     known = {
@@ -143,10 +146,6 @@ def compute_dtype(precision: Precision, device: str) -> "torch.dtype":
     }
     if precision in known:
         return known[precision]
-    if precision is not Precision.INT8:
-        raise PlacementError(
-            f"Precision {precision} is not available on a GPU in this version. Use bf16 or fp16."
-        )
     if device == "cpu":
         return torch.float32
     has_bf16 = torch.cuda.get_device_capability(device) >= (8, 0)
@@ -162,6 +161,15 @@ def _attention(checkpoint: Checkpoint, device: str, dtype: "torch.dtype") -> Att
     return choose_attention(device, dtype, config.heads, config.kv_heads, config.head_dim)
 
 
+def _table(
+    checkpoint: Checkpoint, device: str, dtype: "torch.dtype", precision: Precision
+) -> TokenTable:
+    """On the device, in int8 beside rounded layers: recorded graphs cannot reach into RAM."""
+    if precision in QUANTISED:
+        return RoundedTable(checkpoint.embedding(), device, dtype)
+    return TokenTable(checkpoint.embedding(), device, dtype, on_device=device != "cpu")
+
+
 def _tokens_that_fit(
     checkpoint: Checkpoint, source: ResidentLayers, attend: Attend, device: str
 ) -> int:
@@ -170,6 +178,12 @@ def _tokens_that_fit(
     memory = measure_memory(next(layers), checkpoint.config, attend, FULL_TOKENS)
     layers.close()
     return max(MIN_TOKENS, (free_vram(device) - _SPARE_BYTES) // memory.token_bytes)
+
+
+def _resident_notes(precision: Precision, form: Form) -> list[str]:
+    if precision is Precision.INT8 and not form.keeps_buffer:
+        return ["int8 weights are multiplied out for every pass: this card has no int8 products"]
+    return []
 
 
 def _notes(plan: StreamPlan, checkpoint: Checkpoint, copies: Copies) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
 from indexer.embedding.runtimes.packed.forms import Form
 from indexer.embedding.runtimes.packed.layout import LayerStream, LayerWeights
 
@@ -14,38 +13,25 @@ if TYPE_CHECKING:
 class ResidentLayers:
     """A source of layers that are already where they are needed."""
 
-    def __init__(self, layers: Iterable[LayerWeights]) -> None:
-        self._layers = list(layers)
+    def __init__(self, buffers: Iterable["torch.Tensor"], form: Form) -> None:
+        """Keep the layers, in order, each a buffer of the form on the device."""
+        self._buffers = list(buffers)
+        self._form = form
+        # Views are made once: a layer has seven, and a query passes 28 layers.
+        self._views: list[LayerWeights] = []
+        if form.keeps_buffer:
+            self._views = [form.unpack(buffer) for buffer in self._buffers]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all layers on the device."""
+        return sum(buffer.nbytes for buffer in self._buffers)
 
     def stream(self) -> LayerStream:
         """See `LayerStream`."""
-        yield from self._layers
+        for index, buffer in enumerate(self._buffers):
+            yield self._views[index] if self._views else self._form.unpack(buffer)
 
     def close(self) -> None:
         """Let the weights go."""
-        self._layers = []
-
-
-def load_layer(
-    checkpoint: Checkpoint,
-    index: int,
-    device: str,
-    dtype: "torch.dtype",
-    form: Form | None = None,
-) -> LayerWeights:
-    """One layer in its own buffer on the device; RAM holds it only meanwhile.
-
-    Args:
-        checkpoint: the weights on disk.
-        index: of the layer.
-        device: where it goes.
-        dtype: of its values there.
-        form: in which other layers travel, so that this one gets their values.
-    """
-    import torch
-
-    flat = torch.zeros(checkpoint.layout.size, dtype=dtype)
-    checkpoint.fill(index, flat)
-    if form is not None:
-        form.settle(flat)
-    return checkpoint.layout.views(flat.to(device))
+        self._buffers, self._views = [], []

@@ -8,9 +8,9 @@ from indexer.embedding.runtimes.packed.budget import FULL_TOKENS, Sizes, StreamP
 from indexer.embedding.runtimes.packed.checkpoint import Checkpoint
 from indexer.embedding.runtimes.packed.copies import Copies
 from indexer.embedding.runtimes.packed.forms import Form
-from indexer.embedding.runtimes.packed.layout import LayerWeights
+from indexer.embedding.runtimes.packed.loading import LayerLoader
 from indexer.embedding.runtimes.packed.measure import measure_memory, measure_rates
-from indexer.embedding.runtimes.packed.resident import ResidentLayers, load_layer
+from indexer.embedding.runtimes.packed.resident import ResidentLayers
 from indexer.embedding.runtimes.packed.streamed import StreamedLayers, spread
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Stage:
     def plan(self, vram_bytes: int, max_tokens: int | None) -> StreamPlan:
         """Measured with one layer, then planned for all."""
         config, layout = self.checkpoint.config, self.checkpoint.layout
-        weights = self.layer(0)
+        weights = self.form.unpack(self.loader().load_to(0, self.device))
         target = self.buffer(self.device)
         source = self.buffer("cpu")
         self.copies.pin(source)
@@ -39,11 +39,10 @@ class Stage:
         memory = measure_memory(weights, config, self.attend, tokens)
         rates = measure_rates(weights, config, self.attend, self.copies, source, target, tokens)
         self.copies.close()
-        layer_bytes = layout.size * self.dtype.itemsize
-        working = 0 if self.form.keeps_buffer else layer_bytes
+        working = 0 if self.form.keeps_buffer else layout.size * self.dtype.itemsize
         sizes = Sizes(
             fixed=memory.workspace_bytes + working,
-            layer=layer_bytes,
+            layer=self.form.size_bytes,
             buffer=self.form.size_bytes,
             token=memory.token_bytes,
         )
@@ -53,31 +52,30 @@ class Stage:
         """The layers where the plan wants them."""
         import torch
 
-        layers = self.checkpoint.config.layers
+        layers, loader = self.checkpoint.config.layers, self.loader()
         if plan.resident == layers:
-            return ResidentLayers(self.layer(index) for index in range(layers))
+            every = (loader.load_to(index, self.device) for index in range(layers))
+            return ResidentLayers(every, self.form)
         staying = spread(plan.resident, layers)
         travelling = [index for index in range(layers) if index not in staying]
         size = self.form.size_bytes
         # One block: pinned at once, and without a rest to each layer.
         packed = torch.zeros(len(travelling) * size, dtype=torch.uint8)
-        flat = torch.zeros(self.checkpoint.layout.size, dtype=self.dtype)
         rows = dict(zip(travelling, torch.split(packed, size), strict=True))
         for index, row in rows.items():
-            self.checkpoint.fill(index, flat)
-            self.form.pack(flat, row)
+            loader.load(index, row)
         self.copies.pin(packed)
         return StreamedLayers(
-            {index: self.layer(index) for index in staying},
+            {index: loader.load_to(index, self.device) for index in staying},
             rows,
             [self.buffer(self.device) for _ in range(plan.buffers)],
             self.form,
             self.copies,
         )
 
-    def layer(self, index: int) -> LayerWeights:
-        """A layer that stays on the device."""
-        return load_layer(self.checkpoint, index, self.device, self.dtype, self.form)
+    def loader(self) -> LayerLoader:
+        """What reads the layers."""
+        return LayerLoader(self.checkpoint, self.form, self.dtype)
 
     def buffer(self, device: str) -> "torch.Tensor":
         """An empty travelling layer."""

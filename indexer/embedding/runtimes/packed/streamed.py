@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from indexer.embedding.runtimes.packed.copies import Copies, Mark
 from indexer.embedding.runtimes.packed.forms import Form
-from indexer.embedding.runtimes.packed.layout import LayerStream, LayerWeights
+from indexer.embedding.runtimes.packed.layout import LayerStream
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class StreamedLayers:
 
     def __init__(
         self,
-        resident: Mapping[int, LayerWeights],
+        resident: Mapping[int, "torch.Tensor"],
         travelling: Mapping[int, "torch.Tensor"],
         buffers: Sequence["torch.Tensor"],
         form: Form,
@@ -42,7 +42,7 @@ class StreamedLayers:
         """Start bringing the first layers.
 
         Args:
-            resident: layers on the device by index.
+            resident: packed layers on the device by index.
             travelling: packed layers in RAM by index; more of them than buffers.
             buffers: uint8, `form.size_bytes` each, on the device; at least two.
             form: how layers travel.
@@ -63,7 +63,7 @@ class StreamedLayers:
         self._call_ahead()
         for index in range(len(self._resident) + len(self._travelling)):
             if index in self._resident:
-                yield self._resident[index]
+                yield self._form.unpack(self._resident[index])
                 continue
             slot = self._slots[0]
             assert slot.layer == index

@@ -31,8 +31,6 @@ from indexer.modes import Mode, Placement, Precision
 
 QWEN, MINILM = PUBLISHED["qwen3-0.6b"], PUBLISHED["minilm"]
 INT8_CPU = Mode(Placement.CPU, Precision.INT8)
-# Every mode as if this version had it: the rules must hold when it does.
-ALL = tuple(replace(candidate, available=True) for candidate in MODES)
 
 
 def best(plan: Plan) -> str:
@@ -46,7 +44,7 @@ def row(plan: Plan, mode: str, engine: Engine = Engine.TORCH) -> tuple[Verdict, 
 
 
 def plan_of(hardware: Hardware, wishes: Wishes | None = None, size: str = "qwen3-0.6b") -> Plan:
-    return make_plan(PUBLISHED[size], hardware, wishes or Wishes(), frozenset(), SMALLER, ALL)
+    return make_plan(PUBLISHED[size], hardware, wishes or Wishes(), frozenset(), SMALLER)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +77,7 @@ def test_quantised_mode_waits_for_its_check_unless_asked_for() -> None:
     hardware = machine(16)
     unasked = plan_of(hardware)
     assert row(unasked, "cpu:int8", Engine.ONNX)[0] is Verdict.UNCHECKED
-    checked = make_plan(QWEN, hardware, Wishes(), {INT8_CPU}, SMALLER, ALL)
+    checked = make_plan(QWEN, hardware, Wishes(), {INT8_CPU}, SMALLER)
     assert best(checked) == "cpu:int8"
     assert best(plan_of(hardware, Wishes(precision=Precision.INT8))) == "cpu:int8"
 
@@ -162,11 +160,14 @@ def test_second_card_with_more_room_is_taken() -> None:
     assert lost.recommended is None
 
 
-def test_this_version_recommends_only_what_it_has() -> None:
-    wishes = Wishes(Placement.OFFLOAD, Precision.INT8)
-    plan = make_plan(MINILM, machine(64, H200), wishes)
+@pytest.mark.parametrize("mode", ["offload:int8", "gpu:int8", "gpu:fp8", "gpu:int4"])
+def test_rounded_weights_are_not_offered_to_other_architectures(mode: str) -> None:
+    asked = Mode.parse(mode)
+    plan = make_plan(MINILM, machine(64, H200), Wishes(asked.placement, asked.precision), {asked})
     assert plan.recommended is None
-    assert row(plan, "offload:int8")[0] is Verdict.UNAVAILABLE
+    verdict, reason = row(plan, mode)
+    assert verdict is Verdict.UNAVAILABLE
+    assert "its architecture is bert" in reason
 
 
 optional_bytes = st.none() | st.integers(0, 64 * GIB)
@@ -187,12 +188,12 @@ def wishes_of(draw: st.DrawFn) -> Wishes:
 sizes = st.sampled_from(list(PUBLISHED.values()))
 
 
-@given(sizes, machines(), wishes_of(), st.sets(st.sampled_from([c.mode for c in ALL])))
+@given(sizes, machines(), wishes_of(), st.sets(st.sampled_from([c.mode for c in MODES])))
 def test_any_machine_gets_a_plan_within_its_limits(
     size: ModelSize, hardware: Hardware, wishes: Wishes, checked: set[Mode]
 ) -> None:
-    plan = make_plan(size, hardware, wishes, checked, SMALLER, ALL)
-    assert {option.candidate for option in plan.options} == set(ALL)
+    plan = make_plan(size, hardware, wishes, checked, SMALLER)
+    assert {option.candidate for option in plan.options} == set(MODES)
     assert all(option.reason for option in plan.options)
     taken = [o for o in plan.options if o.verdict is Verdict.RECOMMENDED]
     assert len(taken) <= 1

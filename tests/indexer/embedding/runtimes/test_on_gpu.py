@@ -21,7 +21,10 @@ def test_placement_without_a_gpu_says_what_to_do(
         open_embedder(embedder.spec, Wishes(placement, Precision.BF16))
 
 
-@pytest.mark.parametrize("mode", ["gpu:bf16", "gpu:fp32", "offload:fp16", "offload:int8"])
+@pytest.mark.parametrize(
+    "mode",
+    ["gpu:bf16", "gpu:fp32", "gpu:int8", "gpu:fp8", "gpu:int4", "offload:fp16", "offload:int8"],
+)
 def test_precision_that_runs_is_let_through(tiny: LocalEmbedder, mode: str) -> None:
     check_precision(tiny.spec, Mode.parse(mode), None)
 
@@ -29,8 +32,7 @@ def test_precision_that_runs_is_let_through(tiny: LocalEmbedder, mode: str) -> N
 @pytest.mark.parametrize(
     ("mode", "offered"),
     [
-        ("gpu:int8", "Use gpu with fp32, bf16, fp16"),
-        ("gpu:int4", "Use gpu with fp32, bf16, fp16"),
+        ("offload:fp8", "Use offload with fp32, bf16, fp16, int8"),
         ("offload:int4", "Use offload with fp32, bf16, fp16, int8"),
     ],
 )
@@ -41,6 +43,7 @@ def test_precision_that_does_not_run_is_refused_with_those_that_do(
         check_precision(tiny.spec, Mode.parse(mode), None)
 
 
-def test_int8_on_the_way_is_for_qwen3_only(minilm: LocalEmbedder) -> None:
+@pytest.mark.parametrize("mode", ["offload:int8", "gpu:int8", "gpu:fp8", "gpu:int4"])
+def test_rounded_weights_are_for_qwen3_only(minilm: LocalEmbedder, mode: str) -> None:
     with pytest.raises(PlacementError, match="its architecture is bert, not qwen3"):
-        check_precision(minilm.spec, Mode.parse("offload:int8"), reason_against(minilm.spec))
+        check_precision(minilm.spec, Mode.parse(mode), reason_against(minilm.spec))

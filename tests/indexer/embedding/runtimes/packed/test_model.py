@@ -18,6 +18,7 @@ from slow_devices import Slow
 
 TEXTS = ["", "a", "the model of the document", "向量检索 " * 20, "index " * 150]
 BUDGET = 1_200_000  # of four tiny layers in fp32, three travel
+INT8_BUDGET = 910_000  # the same in int8
 
 Opened = Callable[..., PackedModel]
 
@@ -70,12 +71,14 @@ def test_int8_on_the_way_does_not_depend_on_the_room_there_is(
     tiny: LocalEmbedder, ids: list[list[int]]
 ) -> None:
     expected = tiny.runtime.embed_tokens(ids)
-    found = []
-    for budget in (BUDGET, 1 << 30):
+    found, staying = [], []
+    for budget in (INT8_BUDGET, 1 << 30):
         model = open_streamed(tiny.spec, "cpu", Precision.INT8, budget, 256)
         assert str(model.mode) == "offload:int8"
+        staying.append(model.notes[0].partition(" of 4 layers stay")[0])
         found.append(model.embed_tokens(ids))
         model.close()
+    assert staying == ["1", "4"]
     assert relative(found[0], found[1]) <= 1e-6
     assert cosines(found[0], expected).min() >= 0.999
 
@@ -196,9 +199,12 @@ def test_id_beyond_the_table_is_refused_before_it_reaches_a_gpu(opened: Opened, 
         opened().embed_tokens([[5, token]])
 
 
-def test_precision_without_a_form_is_refused(tiny: LocalEmbedder) -> None:
-    with pytest.raises(PlacementError, match="Precision int4 is not available"):
-        open_resident(tiny.spec, precision=Precision.INT4)
+@pytest.mark.parametrize("precision", [Precision.FP8, Precision.INT4])
+def test_precision_that_does_not_travel_is_refused(
+    tiny: LocalEmbedder, precision: Precision
+) -> None:
+    with pytest.raises(PlacementError, match=f"offload:{precision} is not available"):
+        open_streamed(tiny.spec, "cpu", precision, BUDGET)
 
 
 def test_offload_without_room_says_what_it_needs(tiny: LocalEmbedder) -> None:

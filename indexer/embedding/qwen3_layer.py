@@ -1,4 +1,4 @@
-"""The weights of one Qwen3 layer, and how they are made easy to round to int8.
+"""The weights of one Qwen3 layer, and how they are made easy to round to few bits.
 
 Rounding a token to 127 levels of its largest value loses the small values when a few channels are
 large, as those of trained models are. SmoothQuant (Xiao et al., 2023) moves such differences from
@@ -75,7 +75,7 @@ def read_layer(checkpoint: Checkpoint, config: Qwen3Config, name: str) -> LayerW
 
 
 def smooth(weights: LayerWeights, config: Qwen3Config) -> LayerWeights:
-    """The same layer with channels of like size, for int8; the same function up to rounding."""
+    """The same layer with channels of like size, to be rounded; the same function otherwise."""
     into_heads = _factors(
         np.abs(weights.input_gains), _largest(weights.queries, weights.keys, weights.values)
     )

@@ -1,19 +1,16 @@
 """Smoothing: the same function, and int8 that survives channels of very different size."""
 
-import shutil
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
 from indexer.embedding.checkpoint import Checkpoint
 from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.onnx import qwen3
-from indexer.embedding.onnx.qwen3_layer import LayerWeights, name_prefix, read_layer, smooth
 from indexer.embedding.qwen3_config import read_config
+from indexer.embedding.qwen3_layer import LayerWeights, name_prefix, read_layer, smooth
 from indexer.embedding.runtimes.onnx_cpu import OnnxModel
 from indexer.embedding.spec import load_spec
 from indexer.embedding.tokenizer import load_tokenizer
@@ -21,32 +18,6 @@ from indexer.modes import Precision
 from indexer.types import Kind, Vectors
 
 TEXTS = [f"text {i} " + "search index " * i for i in range(40)]
-
-
-def _widen(tensors: dict[str, torch.Tensor], made: str, met: list[str], factor: float) -> None:
-    """Make three channels `factor` times larger where they are made, smaller where they are met."""
-    draw = np.random.default_rng(len(made))
-    channels = draw.choice(len(tensors[made]), 3, replace=False)
-    tensors[made][channels] *= factor
-    for name in met:
-        tensors[name][:, channels] /= factor
-
-
-@pytest.fixture
-def outliers(tiny_folder: Path, tmp_path: Path) -> Path:
-    """The tiny model as a function, with channels 200 times larger than others inside."""
-    tensors = {k: v.float() for k, v in load_file(tiny_folder / "model.safetensors").items()}
-    layers = {name.split(".mlp.")[0] for name in tensors if ".mlp." in name}
-    for layer in layers:
-        heads = [f"{layer}.self_attn.{part}_proj.weight" for part in "qkv"]
-        _widen(tensors, f"{layer}.input_layernorm.weight", heads, 200)
-        inner = [f"{layer}.mlp.{part}_proj.weight" for part in ("gate", "up")]
-        _widen(tensors, f"{layer}.post_attention_layernorm.weight", inner, 200)
-        _widen(tensors, inner[1], [f"{layer}.mlp.down_proj.weight"], 200)
-    folder = tmp_path / "outliers"
-    shutil.copytree(tiny_folder, folder)
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
 
 
 def _embed(folder: Path, precision: Precision, graphs: Path) -> Vectors:
