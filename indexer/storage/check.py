@@ -9,10 +9,10 @@ from indexer.storage import catalog, lexical
 from indexer.storage.commit import CATALOG
 from indexer.storage.engine import open_reader_engine, store_errors
 from indexer.storage.lexical_reader import open_snapshot
-from indexer.storage.manifest import read_json, sha256_of
+from indexer.storage.manifest import sha256_of
 from indexer.storage.tables import ChunkRow, DocumentRow, EmbeddingRow, FileRow
 from indexer.storage.vectors.index import VectorIndex
-from indexer.storage.vectors.layout import INDEX_MANIFEST
+from indexer.storage.vectors.index_manifest import IndexManifest
 from indexer.storage.vectors.mapped import DamagedRowsError, MappedRows
 from indexer.storage.vectors.stored import Stored, open_stored, read_map
 
@@ -81,13 +81,13 @@ def _check_vectors(folder: Path, connection: Connection, head: catalog.Head) -> 
 
 
 def _check_codes(folder: Path, stored: Stored) -> list[str]:
-    named = read_json(folder / INDEX_MANIFEST)
-    if named is None or named.get("build") != stored.manifest.build:
-        return []  # none were made of these rows
+    named = IndexManifest.read(folder, stored.manifest)
+    if named is None:
+        return []  # none, or of other rows
     if stored.coded is None:
         return ["vectors: the codes are missing or damaged; searches are exact until the next run"]
-    with open(folder / named["codes"], "rb") as file:
-        if sha256_of(file) != named["sha256"]:
+    with open(folder / named.codes, "rb") as file:
+        if sha256_of(file) != named.sha256:
             return ["vectors: the codes are damaged, though their times say they did not change"]
     return []
 

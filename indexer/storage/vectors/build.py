@@ -8,13 +8,11 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from indexer.errors import StoreError
 from indexer.storage.lock import WriterLock
-from indexer.storage.manifest import write_json
 from indexer.storage.vectors.certificate import Certificate
 from indexer.storage.vectors.choice import (
     RETRAIN_GROWTH,
@@ -24,13 +22,11 @@ from indexer.storage.vectors.choice import (
     needs_codes,
 )
 from indexer.storage.vectors.codes import Codes
+from indexer.storage.vectors.index_manifest import IndexManifest
 from indexer.storage.vectors.layout import (
     CODES_SUFFIX,
-    FORMAT,
-    INDEX_MANIFEST,
     RowsManifest,
     note_damage,
-    read_index_manifest,
     remove_other_codes,
 )
 from indexer.storage.vectors.library import Floats, Ids, Mask, import_faiss, threads
@@ -77,8 +73,8 @@ def build(folder: Path, wishes: BuildWishes, on_stage: OnStage) -> Certificate |
         plan = _plan(folder, manifest, wishes)
         if plan is None:
             return None
-        named = read_index_manifest(folder, manifest)
-        remove_other_codes(folder, named["codes"] if named else None)  # a killed build's
+        named = IndexManifest.read(folder, manifest)
+        remove_other_codes(folder, named.codes if named else None)  # a killed build's
         return _Build(folder, manifest, plan, wishes.threads, on_stage).run()
     finally:
         lock.release()
@@ -94,30 +90,29 @@ class _Plan:
 
 def _plan(folder: Path, manifest: RowsManifest, wishes: BuildWishes) -> _Plan | None:
     """What is to be done; None: nothing."""
-    named = read_index_manifest(folder, manifest) or {}
-    kept = named.get("wishes", {})
-    target = wishes.target_recall or kept.get("target_recall") or DEFAULT_TARGET
-    budget = wishes.ram_budget_bytes or kept.get("ram_budget_bytes")
+    named = IndexManifest.read(folder, manifest)
+    target, budget = wishes.target_recall, wishes.ram_budget_bytes
+    if named is not None:
+        target = target or named.target_recall
+        budget = budget or named.ram_budget_bytes
+    target = target or DEFAULT_TARGET
     live = manifest.count - manifest.dead
     if not needs_codes(live, manifest.dimension):
         return None
     spec = choose_codes(live, manifest.dimension, budget)
-    if not named or not is_whole(folder, named) or _is_outgrown(named, spec, live):
+    if named is None or not is_whole(folder, named) or _is_outgrown(named, spec, live):
         return _Plan(target, budget, spec, None)
-    fresh = manifest.count - named["covered"]
-    measured = Certificate.from_dict(named["certificate"])
-    has_drifted = live < measured.live * (1 - DRIFT)
-    if fresh > fresh_limit(manifest.dimension) or has_drifted or measured.target != target:
-        return _Plan(target, budget, spec, named["trained_on"])
+    fresh = manifest.count - named.covered
+    has_drifted = live < named.certificate.live * (1 - DRIFT)
+    if fresh > fresh_limit(manifest.dimension) or has_drifted or named.target_recall != target:
+        return _Plan(target, budget, spec, named.trained_on)
     return None
 
 
-def _is_outgrown(named: dict[str, Any], spec: CodeSpec, live: int) -> bool:
+def _is_outgrown(named: IndexManifest, spec: CodeSpec, live: int) -> bool:
     """Whether codes for so many rows would be other ones than those there are."""
-    learned_from = named["trained_on"]
-    return named["subquantizers"] != spec.subquantizers or not (
-        learned_from / RETRAIN_GROWTH < live < learned_from * RETRAIN_GROWTH
-    )
+    least, most = named.trained_on / RETRAIN_GROWTH, named.trained_on * RETRAIN_GROWTH
+    return named.subquantizers != spec.subquantizers or not least < live < most
 
 
 class _Build:
@@ -195,23 +190,19 @@ class _Build:
             (self._folder / name).unlink(missing_ok=True)
             return False
         trained_on = certificate.live if plan.trained_on is None else plan.trained_on
-        values = {
-            "format": FORMAT,
-            "build": self._manifest.build,
-            "codes": name,
-            "sha256": digest,
-            "covered": codes.covered,
-            "lists": codes.lists,
-            "subquantizers": plan.spec.subquantizers,
-            "trained_on": trained_on,
-            "wishes": {
-                "target_recall": plan.target,
-                "ram_budget_bytes": plan.ram_budget_bytes,
-            },
-            "certificate": certificate.to_dict(),
-            "library": f"faiss {import_faiss().__version__}",
-        }
-        write_json(self._folder / INDEX_MANIFEST, values)
+        IndexManifest(
+            build=self._manifest.build,
+            codes=name,
+            sha256=digest,
+            covered=codes.covered,
+            lists=codes.lists,
+            subquantizers=plan.spec.subquantizers,
+            trained_on=trained_on,
+            target_recall=plan.target,
+            ram_budget_bytes=plan.ram_budget_bytes,
+            certificate=certificate,
+            library=f"faiss {import_faiss().__version__}",
+        ).write(self._folder)
         remove_other_codes(self._folder, name)
         self._rows.remember_checked(self._folder, self._manifest)
         return True

@@ -1,6 +1,6 @@
 """Which index suits so many vectors: pure functions of number, dimension and the RAM allowed.
 
-The figures are measured, see docs/decisions/0016-the-vector-index.md.
+The figures are measured, see docs/decisions/0015-the-vector-index.md.
 """
 
 from dataclasses import dataclass

@@ -13,9 +13,8 @@ remains of a writer that was killed.
 
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -138,17 +137,6 @@ def is_damage_noted(folder: Path, manifest: RowsManifest) -> bool:
 def block_rows(dimension: int) -> int:
     """Rows under one checksum."""
     return max(1, BLOCK_BYTES // (dimension * VECTOR_DTYPE.itemsize))
-
-
-def read_index_manifest(folder: Path, rows: RowsManifest) -> dict[str, Any] | None:
-    """What is known of the codes over these rows; None without any."""
-    values = read_json(folder / INDEX_MANIFEST)
-    if values is None or values.get("format") != FORMAT or values.get("build") != rows.build:
-        return None
-    covered, name = values.get("covered"), values.get("codes")
-    if type(covered) is not int or not 0 < covered <= rows.count:
-        return None
-    return values if isinstance(name, str) and fnmatch(name, OWNED) and "/" not in name else None
 
 
 def remove_unnamed(folder: Path) -> None:

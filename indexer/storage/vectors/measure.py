@@ -4,7 +4,7 @@ Queries are made of rows of the collection that the training never saw, each mov
 by noise to a cosine of 0.7: about as far as questions lie from the passages that answer them
 (medians of 0.70 and 0.68 on two judged sets). Rows themselves would be too easy: they lie in the
 midst of their neighbours. On vectors where the truth is known, queries so made and real ones that
-were held out find the same share to 0.005 (docs/decisions/0016-the-vector-index.md).
+were held out find the same share to 0.005 (docs/decisions/0015-the-vector-index.md).
 """
 
 import time

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from indexer.storage.catalog import Head
 from indexer.storage.vectors.certificate import Certificate
-from indexer.storage.vectors.choice import CodeSpec, predicted_ram
-from indexer.storage.vectors.layout import RowsManifest, read_index_manifest
+from indexer.storage.vectors.choice import predicted_ram
+from indexer.storage.vectors.index_manifest import IndexManifest
+from indexer.storage.vectors.layout import RowsManifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,17 @@ def index_status(folder: Path, head: Head) -> IndexStatus:
     rows = RowsManifest.read(folder)
     if rows is None or not rows.fits(head):
         return IndexStatus("exact", 0, 0, 0, 0, 0, 0, None, None)
-    named = read_index_manifest(folder, rows)
+    named = IndexManifest.read(folder, rows)
     if named is None:
         return IndexStatus("exact", rows.count, rows.dead, 0, 0, 0, 9 * rows.count, None, None)
-    spec = CodeSpec(named["lists"], named["subquantizers"])
     return IndexStatus(
         "codes",
         rows.count,
         rows.dead,
-        named["covered"],
-        spec.lists,
-        spec.subquantizers,
-        predicted_ram(spec, named["covered"], rows.dimension),
-        named["wishes"]["ram_budget_bytes"],
-        Certificate.from_dict(named["certificate"]),
+        named.covered,
+        named.lists,
+        named.subquantizers,
+        predicted_ram(named.spec, named.covered, rows.dimension),
+        named.ram_budget_bytes,
+        named.certificate,
     )

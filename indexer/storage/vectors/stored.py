@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -11,12 +11,8 @@ from indexer.storage.catalog import Head
 from indexer.storage.manifest import TrustedFiles
 from indexer.storage.vectors.certificate import Certificate
 from indexer.storage.vectors.codes import Codes
-from indexer.storage.vectors.layout import (
-    CODES_SIDECAR,
-    RowMap,
-    RowsManifest,
-    read_index_manifest,
-)
+from indexer.storage.vectors.index_manifest import IndexManifest
+from indexer.storage.vectors.layout import CODES_SIDECAR, RowMap, RowsManifest
 from indexer.storage.vectors.library import Ids, Mask
 from indexer.storage.vectors.mapped import DamagedRowsError, MappedRows
 
@@ -82,35 +78,34 @@ def read_map(folder: Path, manifest: RowsManifest) -> RowMap:
 
 def open_coded(folder: Path, manifest: RowsManifest) -> Coded | None:
     """The codes over these rows; None if there are none to trust: then the rows are searched."""
-    values = read_index_manifest(folder, manifest)
-    if values is None:
+    named = IndexManifest.read(folder, manifest)
+    if named is None:
         return None
     try:
-        certificate = Certificate.from_dict(values["certificate"])
-        codes = _read_codes(folder, values)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError):
+        codes = _read_codes(folder, named)
+    except (OSError, RuntimeError):
         return None
-    if codes is None or codes.dimension != manifest.dimension:
+    if codes is None or (codes.dimension, codes.covered) != (manifest.dimension, named.covered):
         return None
-    return Coded(codes, certificate) if codes.covered == values["covered"] else None
+    return Coded(codes, named.certificate)
 
 
-def is_whole(folder: Path, named: dict[str, Any]) -> bool:
+def is_whole(folder: Path, named: IndexManifest) -> bool:
     """Whether the codes that the manifest names are there and undamaged."""
     try:
-        with open(folder / named["codes"], "rb") as file:
+        with open(folder / named.codes, "rb") as file:
             return _check(folder, file, named)
     except OSError:
         return False
 
 
-def _read_codes(folder: Path, named: dict[str, Any]) -> Codes | None:
-    with open(folder / named["codes"], "rb") as file:
+def _read_codes(folder: Path, named: IndexManifest) -> Codes | None:
+    with open(folder / named.codes, "rb") as file:
         return Codes.read(file) if _check(folder, file, named) else None
 
 
-def _check(folder: Path, file: BinaryIO, named: dict[str, Any]) -> bool:
+def _check(folder: Path, file: BinaryIO, named: IndexManifest) -> bool:
     trusted = TrustedFiles(folder / CODES_SIDECAR)
-    whole = trusted.check(file, named["codes"], named["sha256"])
-    trusted.save({named["codes"]})
+    whole = trusted.check(file, named.codes, named.sha256)
+    trusted.save({named.codes})
     return whole

@@ -14,13 +14,13 @@ from indexer.storage.tables import EmbeddingRow
 from indexer.storage.vectors.append import RowAppender
 from indexer.storage.vectors.choice import is_worth_compacting
 from indexer.storage.vectors.index import read_rows
+from indexer.storage.vectors.index_manifest import IndexManifest
 from indexer.storage.vectors.layout import (
     DAMAGE,
     MANIFEST,
     RowMap,
     RowsManifest,
     is_damage_noted,
-    read_index_manifest,
     remove_unnamed,
 )
 from indexer.storage.vectors.library import Ids
@@ -43,7 +43,7 @@ def sync_vectors(folder: Path, connection: Connection, head: Head) -> None:
     if state is not None:
         gone = _gone(connection, head, *state)
         dead = int(np.count_nonzero(state[1].dead)) + int(np.isin(state[1].ids, gone).sum())
-        has_codes = read_index_manifest(folder, state[0]) is not None
+        has_codes = IndexManifest.read(folder, state[0]) is not None
         if is_worth_compacting(dead, state[0].count, has_codes):
             state, gone = None, np.empty(0, np.int64)
     appender = RowAppender(folder, *state) if state else RowAppender.new(folder, head)

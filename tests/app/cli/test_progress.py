@@ -143,7 +143,7 @@ def test_report_counts_what_happened_and_leaves_stdout_alone(
         **{"documents": 1_300, "chunks": 9_000, "embedded": 8_000, "reused": 1_000},
         **{"tokens": 500_000, "model_s": 250.0, "seconds": 3_725.0},
     )
-    show_report(report, "notes", as_json=False)
+    show_report(report, "notes", None, as_json=False)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
@@ -155,7 +155,7 @@ def test_report_counts_what_happened_and_leaves_stdout_alone(
 
 
 def test_report_of_an_empty_folder_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    show_report(Report(seconds=0.04), "notes", as_json=False)
+    show_report(Report(seconds=0.04), "notes", None, as_json=False)
     assert capsys.readouterr().err == "Collection notes: nothing found.\nDone in 0.0 s.\n"
 
 
@@ -169,7 +169,7 @@ def test_report_names_each_skipped_file_with_its_reason(
         Skipped(tmp_path / "c.pdf", SkipReason.ENCRYPTED, "needs a password"),
         *(Skipped(tmp_path / f"i{n}", SkipReason.IGNORED, "") for n in range(1_200)),
     ]
-    show_report(Report(skipped=skipped), "notes", as_json=False)
+    show_report(Report(skipped=skipped), "notes", None, as_json=False)
     assert capsys.readouterr().err.splitlines()[:5] == [
         "Skipped (encrypted) a.pdf: needs a password",
         "Skipped (encrypted) c.pdf: needs a password",
@@ -183,7 +183,7 @@ def test_report_names_the_first_of_many_and_counts_the_rest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     skipped = [Skipped(Path(f"/n{n}"), SkipReason.BROKEN, "") for n in range(1_051)]
-    show_report(Report(skipped=skipped), "notes", as_json=False)
+    show_report(Report(skipped=skipped), "notes", None, as_json=False)
     lines = capsys.readouterr().err.splitlines()
     assert lines[49:51] == [
         "Skipped (broken) /n49",
@@ -195,7 +195,7 @@ def test_report_escapes_hostile_names_and_reasons(capsys: pytest.CaptureFixture[
     """The reason quotes the name, and both come from a stranger's archive."""
     name = "a\x1b]0;owned\x07\u202etxt\nCollection notes: 9 added.\udcff"
     item = Skipped(Path(f"/{name}"), SkipReason.UNREADABLE, f"/{name}: permission denied")
-    show_report(Report(skipped=[item]), "notes", as_json=False)
+    show_report(Report(skipped=[item]), "notes", None, as_json=False)
     first, *rest = capsys.readouterr().err.splitlines()
     assert rest == ["Collection notes: 1 skipped.", "Done in 0.0 s."]
     shown = "/a\\x1b]0;owned\\x07\\u202etxt\\nCollection notes: 9 added."

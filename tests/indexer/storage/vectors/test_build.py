@@ -9,6 +9,7 @@ import pytest
 from indexer.errors import LockedError, StoreError
 from indexer.storage.check import check
 from indexer.storage.lock import WriterLock
+from indexer.storage.manifest import read_json, write_json
 from indexer.storage.vectors.build import LOCK, BuildWishes, is_due
 from indexer.storage.vectors.layout import INDEX_MANIFEST, RowsManifest
 from indexer.storage.vectors.process import build_apart
@@ -224,6 +225,30 @@ def test_codes_of_another_collection_are_not_believed(make_plain: Any) -> None:
     with mine.reader() as reader:
         assert reader.status().index.kind == "exact"
         assert mine.recall(reader, QUERIES) == 1.0
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda values: values["certificate"].pop("live"),
+        lambda values: values.update(covered=10**9),
+        lambda values: values.update(covered="many"),
+        lambda values: values.update(codes="../../etc/passwd"),
+        lambda values: values.update(format=99),
+        lambda values: values.clear(),
+    ],
+)
+def test_index_manifest_of_another_version_means_no_codes(plain: Plain, harm: Any) -> None:
+    plain.add("a", clustered(2_000))
+    plain.build()
+    values = read_json(plain.folder / INDEX_MANIFEST)
+    harm(values)
+    write_json(plain.folder / INDEX_MANIFEST, values)
+    assert searched(plain) == "exact"
+    with plain.reader() as reader:
+        assert plain.recall(reader, QUERIES[:5]) == 1.0
+    assert plain.build() is not None
+    assert searched(plain) == "codes"
 
 
 def test_large_damaged_rows_are_found_when_touched(plain: Plain, monkeypatch: Any) -> None:
