@@ -8,11 +8,11 @@ from indexer.storage.vectors.certificate import Certificate
 def certificate_line(certificate: Certificate) -> str:
     """One line: what was promised, what was measured, and whether it holds."""
     first = certificate.chosen[0]
-    kept = "" if certificate.is_met else f", MISSES the target of {certificate.target:.2f}"
+    kept = "reaches" if certificate.is_met else "MISSES"
     return (
         f"recall@10 {certificate.recall:.3f} (95 % sure of {certificate.recall_low:.3f}) against "
         f"exact search by {certificate.queries} queries made of its passages, "
-        f"{first.latency_ms:.1f} ms each; target {certificate.target:.2f}{kept}"
+        f"{first.latency_ms:.1f} ms each; {kept} the target of {certificate.target:.2f}"
     )
 
 

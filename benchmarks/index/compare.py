@@ -84,6 +84,18 @@ def measure(
     return table
 
 
+def _built_before(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """{engine: figures of its build} from an earlier run's file."""
+    path = given.work / f"compare-{given.n}-{given.dimension}.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else {}
+    kept = ("build_s", "build_peak_mib", "certificate")
+    return {
+        name: {key: row[key] for key in kept if key in row}
+        for name, row in rows.items()
+        if "error" not in row
+    }
+
+
 def main() -> None:
     """Build, choose efforts, take turns, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -95,6 +107,7 @@ def main() -> None:
     parser.add_argument("--target", type=float, default=0.99)
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--reuse", action="store_true", help="what an earlier run built")
     parser.add_argument("--clients", type=int, nargs="*", default=[])
     given = parser.parse_args()
     base = given.vectors / f"base-{given.n}-{given.dimension}.f16"
@@ -102,11 +115,12 @@ def main() -> None:
     truth = nearest(base, np.load(file)[: given.queries].astype(np.float32))[0]
     given.work.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict[str, Any]] = {}
+    before = _built_before(given) if given.reuse else {}
     children, chosen = {}, {}
     for name in given.engines:
         child = Child(name, given.work, base, given.dimension, [])
         try:
-            rows[name] = child.ask("build")
+            rows[name] = before.get(name) or child.ask("build")
             rows[name] |= child.ask("open")
             child.ask("queries", file=str(file), count=given.queries)
             chosen[name], rows[name]["recall"] = pick_effort(child, truth, given.target)
@@ -122,7 +136,8 @@ def main() -> None:
         for name, child in children.items():
             answer = child.ask("search", k=10, effort=chosen[name], clients=count, found=False)
             rows[name][f"queries_per_s_{count}"] = answer["queries_per_s"]
-    for child in children.values():
+    for name, child in children.items():
+        rows[name] |= child.ask("memory")
         child.close()
     result = {"n": given.n, "dimension": given.dimension, "rows": rows}
     (given.work / f"compare-{given.n}-{given.dimension}.json").write_text(

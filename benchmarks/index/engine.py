@@ -43,10 +43,15 @@ class Engine:
 
 def anonymous_mib() -> float:
     """Memory of this process that no file backs: what cannot be given back without swap."""
+    return memory_mib("RssAnon")
+
+
+def memory_mib(kind: str) -> float:
+    """A line of /proc/self/status: RssAnon, or RssFile for pages of mapped files in use."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
+        if line.startswith(kind):
             return int(line.split()[1]) / 1024
-    raise OSError("no RssAnon in /proc/self/status")
+    raise OSError(f"no {kind} in /proc/self/status")
 
 
 def serve(engine: Engine) -> None:
@@ -77,6 +82,7 @@ def serve(engine: Engine) -> None:
             case "memory":
                 answer = {
                     "ram_mib": anonymous_mib() - start_mib,
+                    "mapped_mib": memory_mib("RssFile"),
                     "disk_mib": engine.disk_bytes() / 2**20,
                 }
             case other:

@@ -1,7 +1,6 @@
 """What a user would pick instead, each as its documentation shows it, in a process of its own."""
 
 import argparse
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,12 +150,13 @@ class SqliteVec(Peer):
 
     name = "sqlite-vec"
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Any:
+        import apsw  # Python's own sqlite3 is often built without extensions
         import sqlite_vec
 
-        connection = sqlite3.connect(self._path, check_same_thread=False)
+        connection = apsw.Connection(str(self._path))
         connection.enable_load_extension(True)
-        sqlite_vec.load(connection)
+        connection.load_extension(sqlite_vec.loadable_path())
         return connection
 
     def build(self) -> dict[str, Any]:
@@ -164,10 +164,11 @@ class SqliteVec(Peer):
         connection = self._connect()
         kind = f"float[{self._dimension}] distance_metric=cosine"
         connection.execute(f"CREATE VIRTUAL TABLE v USING vec0(e {kind})")
+        connection.execute("BEGIN")
         for start, block in self.blocks():
             rows = ((start + i, row.tobytes()) for i, row in enumerate(block))
             connection.executemany("INSERT INTO v(rowid, e) VALUES (?, ?)", rows)
-        connection.commit()
+        connection.execute("COMMIT")
         connection.close()
         return {}
 
