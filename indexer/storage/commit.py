@@ -38,6 +38,8 @@ from indexer.types import Changes, Contract, FileStamp, Vector
 
 CATALOG, LOCK = "catalog.sqlite3", "lock"
 LEXICAL_LAG_S = 1.0  # a server sees new text within this time during a long run
+# So many new vectors are put on disk during a long run: readers need not hold them in memory then.
+VECTORS_LAG_ROWS = 20_000
 KEPT_REMOVALS = 1_000  # generations a reader may be behind before it compares all ids instead
 
 
@@ -52,6 +54,7 @@ class Writer:
         self._contract = contract
         self._lexical = LexicalWriter(folder)
         self._lexical_at = time.monotonic()
+        self._vectors_behind = 0
 
     @classmethod
     def open(cls, folder: Path, contract: Contract, *, reembed: bool = False) -> Self:
@@ -137,6 +140,9 @@ class Writer:
                 generation = apply_changes(connection, catalog.head(connection), changes)
             if time.monotonic() - self._lexical_at >= LEXICAL_LAG_S:
                 self._sync_lexical()
+            self._vectors_behind += len(changes.vectors)
+            if self._vectors_behind >= VECTORS_LAG_ROWS:
+                self._sync_vectors()
         return generation
 
     def stage(self, vectors: Mapping[bytes, Vector], mode: Mode | None = None) -> None:
@@ -178,9 +184,7 @@ class Writer:
         """
         with store_errors(self._folder):
             self._sync_lexical()
-            with self._reading() as connection:
-                head = catalog.head(connection)
-                sync_vectors(self._folder, connection, head)
+            head = self._sync_vectors()
             limit = head.generation - KEPT_REMOVALS
             if limit > head.removals_from:
                 with self._engine.begin() as connection:
@@ -207,6 +211,13 @@ class Writer:
     def _reading(self) -> Iterator[Connection]:
         with store_errors(self._folder), self._engine.begin() as connection:
             yield connection
+
+    def _sync_vectors(self) -> Head:
+        with self._reading() as connection:
+            head = catalog.head(connection)
+            sync_vectors(self._folder, connection, head)
+        self._vectors_behind = 0
+        return head
 
     def _sync_lexical(self) -> None:
         with self._reading() as connection:

@@ -29,7 +29,8 @@ class RowAppender:
         self._digests = bytearray(row_map.digests[: whole_blocks * DIGEST_BYTES])
         path = folder / manifest.rows_file
         self._file = open(path, "r+b" if manifest.count else "w+b")  # noqa: SIM115
-        self._file.truncate(manifest.rows_bytes)  # what a killed writer left behind it
+        if self._file.seek(0, os.SEEK_END) > manifest.rows_bytes:
+            self._file.truncate(manifest.rows_bytes)  # what a killed writer left behind it
         self._file.seek(manifest.rows_bytes - rest)
         self._block = hashlib.sha256(self._file.read(rest))
         self._in_block = rest

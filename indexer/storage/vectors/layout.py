@@ -150,11 +150,17 @@ def remove_unnamed(folder: Path) -> None:
         of_these = rows is not None and path.name.startswith(f"vectors-{rows.build}-")
         named = rows is not None and path.name in {rows.rows_file, rows.map_file}
         if not named and not (of_these and path.suffix == CODES_SUFFIX):
-            path.unlink(missing_ok=True)
+            _unlink(path)
 
 
 def remove_other_codes(folder: Path, named: str | None) -> None:
     """Delete codes but those named, and what a killed build left; for the holder of its lock."""
     for path in (*folder.glob(f"vectors-*{CODES_SUFFIX}"), *folder.glob(UNFINISHED_CODES)):
         if path.name != named:
-            path.unlink(missing_ok=True)
+            _unlink(path)
+
+
+def _unlink(path: Path) -> None:
+    """Where a reader still maps the file, Windows refuses; a later run deletes it."""
+    with suppress(OSError):
+        path.unlink()

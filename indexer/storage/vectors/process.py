@@ -17,8 +17,8 @@ from indexer.errors import LockedError, StoreError
 from indexer.storage.vectors.build import BuildWishes, OnStage, build
 from indexer.storage.vectors.certificate import Certificate
 
-# Searches and writers go first, yet on a busy machine the build still gets a tenth of a core: at 19 it
-# got so little that one of 20 s took over five minutes.
+# Searches and writers go first, yet on a busy machine the build still gets a tenth of a core: at 19
+# it got so little that one of 20 s took over five minutes.
 _NICENESS = 10
 
 

@@ -1,6 +1,7 @@
 """Codes are made when a collection is large, measured, followed, and replaced, never believed."""
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from indexer.storage.manifest import read_json, write_json
 from indexer.storage.vectors.build import LOCK, BuildWishes, is_due
 from indexer.storage.vectors.layout import INDEX_MANIFEST, RowsManifest
 from indexer.storage.vectors.process import build_apart
+from indexer.types import Changes
 
 from .conftest import DIMENSION, Plain, clustered
 
@@ -98,6 +100,37 @@ def test_added_vectors_are_found_at_once_and_coded_once_they_are_many(plain: Pla
     with plain.reader() as reader:
         assert plain.nearest(reader, more[9], 1) == ["more/9"]
     assert check(plain.folder) == []
+
+
+def test_long_run_puts_vectors_on_disk_and_readers_take_them_from_there(
+    plain: Plain, monkeypatch: Any
+) -> None:
+    from indexer.storage import commit, shared_vectors
+
+    monkeypatch.setattr(commit, "VECTORS_LAG_ROWS", 300)
+    monkeypatch.setattr(shared_vectors, "_LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(shared_vectors, "_TAIL_ROWS", 100)
+    plain.add("a", clustered(10), sync=False)
+    with plain.reader() as reader:
+        plain.nearest(reader, QUERIES[0], 1)
+        vectors = clustered(1_000, seed=4)
+        with plain.writer() as writer:
+            for part in range(10):
+                some = vectors[part * 100 : part * 100 + 100]
+                file, stored = plain.change(f"b{part}", some)
+                writer.commit(Changes(files=(file,), vectors=stored))
+                assert plain.nearest(reader, vectors[part * 100 + 7], 1) == [f"b{part}/7"]
+        manifest = RowsManifest.read(plain.folder)
+        assert manifest.count >= 900
+        for _ in range(300):
+            plain.nearest(reader, QUERIES[0], 1)
+            with reader.snapshot() as now:
+                if now.vectors.at(now.connection, now.head).tail_rows <= 200:
+                    break
+            time.sleep(0.01)
+        else:
+            pytest.fail("the reader kept all rows in memory")
+        assert plain.recall(reader, QUERIES) == 1.0
 
 
 def test_removed_vectors_are_gone_at_once_and_others_fill_their_place(plain: Plain) -> None:
