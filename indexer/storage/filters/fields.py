@@ -10,11 +10,13 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.storage import catalog
 from indexer.storage.catalog import Head
@@ -89,9 +91,8 @@ class FieldTable:
 
     def _read(self, connection: Connection, head: Head) -> Self:
         last = int(self.chunks[-1]) if len(self.chunks) else 0
-        # Two columns that an index covers each: a scan of the table would read every text.
-        documents = _pairs(connection, _chunks_after(last, ChunkRow.document_id))
-        embeddings = _pairs(connection, _chunks_after(last, ChunkRow.embedding_id))
+        documents = _pairs(connection, ChunkRow.document_id, last)
+        embeddings = _pairs(connection, ChunkRow.embedding_id, last)
         return replace(
             self,
             generation=head.generation,
@@ -204,14 +205,15 @@ def _holds(found: Any, value: str) -> bool:
     return found is not None and str(found) == value
 
 
-def _chunks_after(last: int, column: Any) -> Select[Any]:
-    return select(ChunkRow.id, column).where(ChunkRow.id > last)
-
-
-def _pairs(connection: Connection, query: Select[Any]) -> Ids:
-    rows = connection.execute(query).all()
-    pairs = np.fromiter((value for row in rows for value in row), np.int64, 2 * len(rows))
-    pairs = pairs.reshape(-1, 2)
+def _pairs(connection: Connection, column: InstrumentedAttribute[int], last: int) -> Ids:
+    """(chunk id, column) of chunks after an id, ascending, shape (n, 2)."""
+    query = select(ChunkRow.id, column)
+    if last:  # else the index that covers the column is scanned, not the table with its texts
+        query = query.where(ChunkRow.id > last)
+    # Rows as the driver gives them: a million of SQLAlchemy's take a second to make.
+    cursor = connection.execute(query).cursor
+    flat = chain.from_iterable(cursor.fetchall())
+    pairs = np.fromiter(flat, np.int64).reshape(-1, 2)
     ordered: Ids = pairs[np.argsort(pairs[:, 0])]
     return ordered
 

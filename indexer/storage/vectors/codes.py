@@ -17,11 +17,9 @@ from indexer.storage.vectors.choice import CodeSpec
 from indexer.storage.vectors.library import (
     Floats,
     Ids,
-    Mask,
     Rows,
     flat_view,
     import_faiss,
-    selector,
     threads,
 )
 from indexer.storage.vectors.mapped import MappedRows
@@ -75,13 +73,13 @@ class Codes:
             self._index.add(rows[start : start + ADD_ROWS].astype(np.float32))
             yield self.covered
 
-    def nearest_codes(self, queries: Floats, k: int, lists: int, mask: Mask | None) -> Ids:
+    def nearest_codes(self, queries: Floats, k: int, lists: int, chosen: Any = None) -> Ids:
         """Positions of the k best by code, best first, shape (n, k), -1 where there are fewer."""
-        found: Ids = self._index.search(queries, k, params=self._parameters(lists, mask))[1]
+        found: Ids = self._index.search(queries, k, params=self._parameters(lists, chosen))[1]
         return found
 
     def search(
-        self, query: Floats, k: int, effort: Effort, rows: MappedRows, mask: Mask | None
+        self, query: Floats, k: int, effort: Effort, rows: MappedRows, chosen: Any = None
     ) -> tuple[Ids, Floats]:
         """(positions, cosines) of the k best candidates, best first; fewer when lists ran out.
 
@@ -90,12 +88,12 @@ class Codes:
             k: at least 1.
             effort: how hard to look.
             rows: that these codes code.
-            mask: which rows may be found, shape (covered,); None: all.
+            chosen: `library.selector` of the rows that may be found; None: all.
         """
         faiss = import_faiss()
         k = min(k, self.covered)
         candidates = min(max(effort.candidates, k), self.covered)
-        parameters = self._parameters(effort.lists, mask)
+        parameters = self._parameters(effort.lists, chosen)
         with threads(1):
             if not rows.is_checked:
                 found = self._index.search(query, candidates, params=parameters)[1][0]
@@ -113,12 +111,12 @@ class Codes:
             self._refined = rows, exact, import_faiss().IndexRefine(self._index, exact)
         return self._refined[2]
 
-    def _parameters(self, lists: int, mask: Mask | None) -> Any:
+    def _parameters(self, lists: int, chosen: Any) -> Any:
         faiss = import_faiss()
         nprobe = max(1, min(lists, self.lists))
-        if mask is None:
+        if chosen is None:
             return faiss.SearchParametersIVF(nprobe=nprobe)
-        return faiss.SearchParametersIVF(nprobe=nprobe, sel=selector(mask))
+        return faiss.SearchParametersIVF(nprobe=nprobe, sel=chosen)
 
     def write(self, path: Path) -> str:
         """Atomically; returns the sha256."""

@@ -18,7 +18,7 @@ from indexer.storage.catalog import Head
 from indexer.storage.encoding import VECTOR_DTYPE
 from indexer.storage.tables import EmbeddingRow
 from indexer.storage.vectors.certificate import Certificate
-from indexer.storage.vectors.exact import ExactRows
+from indexer.storage.vectors.exact import ExactRows, Passing
 from indexer.storage.vectors.library import Floats, Ids, Mask, Rows
 from indexer.storage.vectors.mapped import MappedRows
 from indexer.storage.vectors.stored import Coded, Stored, open_stored
@@ -114,7 +114,7 @@ class VectorIndex:
     def _search_part(
         self, part: ExactRows, query: Floats, k: int, allowed: Mask | None
     ) -> tuple[Ids, Floats]:
-        positions, scores = part.search(query, k, _mask(part, allowed))
+        positions, scores = part.search(query, k, part.passing(allowed))
         return part.ids[positions], scores
 
     def _search_stored(
@@ -123,12 +123,11 @@ class VectorIndex:
         if self.mapped is None or self.coded is None:
             return [self._exact(self.stored, query, k, allowed)]
         covered = self.coded.codes.covered
-        mask = _mask(self.stored, allowed)
-        among_coded = None if mask is None else mask[:covered]
-        possible = covered if among_coded is None else int(np.count_nonzero(among_coded))
+        passing = self.stored.passing(allowed)
+        possible = covered if passing is None else passing.count_before(covered)
         if self._is_exact_cheaper(self.coded, k, possible):
             return [self._exact(self.stored, query, k, allowed)]
-        coded = self._search_codes(self.coded, self.mapped, query, k, among_coded, possible)
+        coded = self._search_codes(self.coded, self.mapped, query, k, passing, possible)
         return [coded, self._exact(self.fresh, query, k, allowed)]
 
     def _search_codes(
@@ -137,13 +136,14 @@ class VectorIndex:
         mapped: MappedRows,
         query: Floats,
         k: int,
-        mask: Mask | None,
+        passing: Passing | None,
         possible: int,
     ) -> tuple[Ids, Floats]:
         """As many as there are, up to k: where the lists hold too few, more are scanned."""
         effort = coded.certificate.effort(k, possible / coded.codes.covered)
+        chosen = None if passing is None else passing.selector
         while True:
-            positions, scores = coded.codes.search(query, k, effort, mapped, mask)
+            positions, scores = coded.codes.search(query, k, effort, mapped, chosen)
             if len(positions) >= min(k, possible) or effort.lists >= coded.codes.lists:
                 return self.stored.ids[positions], scores
             effort = replace(effort, lists=effort.lists * 4)
@@ -160,12 +160,12 @@ class VectorIndex:
         self, part: ExactRows, query: Floats, k: int, allowed: Mask | None
     ) -> tuple[Ids, Floats]:
         """Exact search of rows on disk, which are hashed before they are first believed."""
-        mask = _mask(part, allowed)
+        passing = part.passing(allowed)
         if self.mapped is not None and not self.mapped.is_checked:
             first = len(self.stored) - len(part)
-            looked_at = np.arange(len(part)) if mask is None else np.flatnonzero(mask)
+            looked_at = np.arange(len(part)) if passing is None else passing.positions
             self.mapped.check(looked_at + first)
-        positions, scores = part.search(query, k, mask)
+        positions, scores = part.search(query, k, passing)
         return part.ids[positions], scores
 
     def caught_up(self, connection: Connection, head: Head) -> Self:
@@ -206,23 +206,6 @@ class VectorIndex:
 
 # A selector looks at a bit for each row it passes over (measured: 1.0 ms for a million).
 _MASK_MS_PER_ROW = 1e-6
-
-
-def _mask(part: ExactRows, allowed: Mask | None) -> Mask | None:
-    """Which rows of a part may be found; None: all."""
-    if allowed is None:
-        return ~part.dead if part.dead.any() else None
-    if not len(part):
-        return np.empty(0, np.bool_)
-    first, last = int(part.ids[0]), int(part.ids[-1])
-    if last - first + 1 == len(part):  # no gap between the ids: no gathering
-        mask = np.zeros(len(part), np.bool_)
-        here = allowed[first : last + 1]
-        mask[: len(here)] = here
-    else:
-        known = part.ids < len(allowed)
-        mask = known & allowed[np.where(known, part.ids, 0)]
-    return mask & ~part.dead
 
 
 def _no_rows(dimension: int) -> ExactRows:

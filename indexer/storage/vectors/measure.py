@@ -10,6 +10,7 @@ were held out find the same share to 0.005 (docs/decisions/0015-the-vector-index
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -74,15 +75,15 @@ def measure(
     codes: Codes, rows: MappedRows, live: Mask, truth: Truth, target: float, on_step: OnStep
 ) -> Certificate:
     """The cheapest efforts that reach the target, or the best there is."""
-    mask = None if live.all() else live
+    chosen = None if live.all() else selector(live)
     points: dict[int, list[Point]] = {depth: [] for depth in DEPTHS}
     steps = _list_counts(codes.lists)
     for number, lists in enumerate(steps):
-        ranks = _candidate_ranks(codes, rows, truth, lists, mask)
+        ranks = _candidate_ranks(codes, rows, truth, lists, chosen)
         for depth in DEPTHS:
             candidates, shares = _enough_candidates(ranks, truth.nearest.shape[1], depth, target)
             effort = Effort(lists, candidates)
-            latency = _latency_ms(codes, rows, truth, depth, effort, mask)
+            latency = _latency_ms(codes, rows, truth, depth, effort, chosen)
             points[depth].append(Point(depth, effort, *_with_low_end(shares), latency))
         on_step((number + 1) / len(steps))
     return Certificate(
@@ -105,16 +106,14 @@ def _list_counts(lists: int) -> list[int]:
     return sorted(counts)
 
 
-def _candidate_ranks(
-    codes: Codes, rows: MappedRows, truth: Truth, lists: int, mask: Mask | None
-) -> Ids:
+def _candidate_ranks(codes: Codes, rows: MappedRows, truth: Truth, lists: int, chosen: Any) -> Ids:
     """True ranks of the candidates in the order of their codes, the query itself left out.
 
     Shape (n, candidates); beyond every depth for those that are not among the nearest.
     """
     wanted = min(_MOST_CANDIDATES + 1, codes.covered)
     with threads(1):
-        positions = codes.nearest_codes(truth.queries, wanted, lists, mask)
+        positions = codes.nearest_codes(truth.queries, wanted, lists, chosen)
     ranks = np.full(positions.shape, len(rows.rows), np.int64)
     for row, found in enumerate(positions):
         real = found[(found >= 0) & (found != truth.positions[row])]
@@ -165,12 +164,12 @@ def _latency_ms(
     truth: Truth,
     depth: int,
     effort: Effort,
-    mask: Mask | None,
+    chosen: Any,
 ) -> float:
     times = []
     for query in truth.queries[:TIMED]:
         started = time.perf_counter()
-        codes.search(query[None], depth, effort, rows, mask)
+        codes.search(query[None], depth, effort, rows, chosen)
         times.append(time.perf_counter() - started)
     return float(np.median(times) * 1000)
 
