@@ -76,7 +76,10 @@ class SharedVectors:
 
     def _start(self, connection: Connection, head: Head) -> None:
         self._seen = self._identities()
-        self._indexes = [VectorIndex.open(self._folder, connection, head)]
+        index = VectorIndex.open(self._folder, connection, head)
+        if index.mapped is not None:
+            index.mapped.check_in_background()
+        self._indexes = [index]
         self._collection, self._loaded = head.uuid, None
         self._look_at = time.monotonic() + _LOOK_EVERY_S
 
@@ -113,6 +116,8 @@ class SharedVectors:
 
     def _load(self, head: Head, seen: _Seen) -> None:
         stored = open_stored(self._folder, head)
+        if stored is not None:
+            stored.rows.check_in_background()
         with self._lock:
             self._loading = None
             if self._collection == head.uuid:

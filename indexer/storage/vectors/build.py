@@ -204,7 +204,7 @@ class _Build:
             library=f"faiss {import_faiss().__version__}",
         ).write(self._folder)
         remove_other_codes(self._folder, name)
-        self._rows.remember_checked(self._folder, self._manifest)
+        self._rows.remember_checked()
         return True
 
 

@@ -16,11 +16,13 @@ from indexer.storage.vectors.layout import (
     RowMap,
     RowsManifest,
     block_rows,
+    note_damage,
 )
 from indexer.storage.vectors.library import Ids, Rows
 
 # A file up to this size is hashed whole when it is opened: 60 ms, and no later surprise.
 WHOLE_CHECK_BYTES = 64 << 20
+_CHECK_AFTER_S = 2.5  # a file that young would not be trusted again
 
 
 class DamagedRowsError(CorruptError):
@@ -37,6 +39,7 @@ class MappedRows:
             OSError: missing.
             DamagedRowsError: shorter than it should be, or damaged as far as was looked.
         """
+        self._folder, self._manifest = folder, manifest
         self._path = folder / manifest.rows_file
         self._digests = row_map.digests
         self._block_rows = block_rows(manifest.dimension)
@@ -52,31 +55,53 @@ class MappedRows:
             raise self._damaged()
         self._checked = np.zeros(blocks, np.bool_)
         self._checking = threading.Lock()
-        self._trust(folder, manifest)
+        self._trust()
 
-    def _trust(self, folder: Path, manifest: RowsManifest) -> None:
+    def _trust(self) -> None:
         """Take the whole file as checked if it did not change since that was done, or is small."""
         with open(self._path, "rb") as file:
-            if TrustedFiles(folder / ROWS_SIDECAR).knows(file, manifest.rows_file, self._seal()):
+            trusted = TrustedFiles(self._folder / ROWS_SIDECAR)
+            if trusted.knows(file, self._manifest.rows_file, self._seal()):
                 self._checked[:] = True
                 return
-        if manifest.rows_bytes <= WHOLE_CHECK_BYTES:
+        if self._manifest.rows_bytes <= WHOLE_CHECK_BYTES:
             self.check_all()
-            self.remember_checked(folder, manifest)
+            self.remember_checked()
 
     def _seal(self) -> str:
         return hashlib.sha256(self._digests).hexdigest()
 
-    def remember_checked(self, folder: Path, manifest: RowsManifest) -> None:
+    def remember_checked(self) -> None:
         """Have later readers trust the file as long as it does not change; all of it was checked.
 
         The file may have been appended to since; then it counts as changed.
         """
-        trusted = TrustedFiles(folder / ROWS_SIDECAR)
+        trusted = TrustedFiles(self._folder / ROWS_SIDECAR)
+        name = self._manifest.rows_file
         with open(self._path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == manifest.rows_bytes:
-                trusted.remember(file, manifest.rows_file, self._seal())
-        trusted.save({manifest.rows_file})
+            if os.fstat(file.fileno()).st_size == self._manifest.rows_bytes:
+                trusted.remember(file, name, self._seal())
+        trusted.save({name})
+
+    def check_in_background(self) -> None:
+        """Look at the whole file a little later, once: after that no search pays for it.
+
+        A file that was appended to counts as changed, and a search over a million rows then hashes
+        10 MB of them (10 ms). Processes that only ask one question are gone before it starts.
+        """
+        if not self.is_checked:
+            timer = threading.Timer(_CHECK_AFTER_S, self._check_quietly)
+            timer.daemon = True
+            timer.start()
+
+    def _check_quietly(self) -> None:
+        try:
+            self.check_all()
+            self.remember_checked()
+        except DamagedRowsError:
+            note_damage(self._folder, self._manifest)  # a search that needs the block will say so
+        except OSError:
+            pass  # the file is gone, and with it the need
 
     @property
     def is_checked(self) -> bool:

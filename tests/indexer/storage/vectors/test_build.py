@@ -1,5 +1,6 @@
 """Codes are made when a collection is large, measured, followed, and replaced, never believed."""
 
+import os
 import threading
 import time
 from typing import Any
@@ -302,6 +303,36 @@ def test_large_damaged_rows_are_found_when_touched(plain: Plain, monkeypatch: An
     plain.add("b", clustered(1, seed=3))
     assert check(plain.folder) == []
     assert plain.build() is not None
+
+
+@pytest.mark.parametrize("harmed", [False, True])
+def test_large_rows_are_looked_at_in_the_background(
+    plain: Plain, monkeypatch: Any, harmed: bool
+) -> None:
+    from indexer.storage.vectors import mapped
+    from indexer.storage.vectors.layout import is_damage_noted
+
+    plain.add("a", clustered(400))
+    path = next(plain.folder.glob("vectors-*.rows"))
+    if harmed:
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 0x40
+        path.write_bytes(data)
+    os.utime(path)  # as after an append: no longer trusted
+    monkeypatch.setattr(mapped, "WHOLE_CHECK_BYTES", 0)
+    monkeypatch.setattr(mapped, "_CHECK_AFTER_S", 0.01)
+    with plain.reader() as reader, reader.snapshot() as now:
+        index = now.vectors.at(now.connection, now.head)
+        assert index.mapped is not None
+        manifest = RowsManifest.read(plain.folder)
+        assert manifest is not None
+        for _ in range(500):
+            if index.mapped.is_checked or is_damage_noted(plain.folder, manifest):
+                break
+            time.sleep(0.01)
+        assert index.mapped.is_checked is not harmed
+        assert is_damage_noted(plain.folder, manifest) is harmed
+        assert plain.nearest(reader, QUERIES[0], 10) == plain.true_nearest(QUERIES[0], 10)
 
 
 def test_no_codes_are_made_of_damaged_rows(plain: Plain) -> None:
