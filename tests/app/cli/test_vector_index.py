@@ -56,8 +56,9 @@ def test_large_collection_gets_an_index_that_status_vouches_for(
     assert "recall@10 0.9" in cli("status").out
     again = cli("index", "--json")
     assert json.loads(again.out)["index_built"] is None  # nothing is due
-    found = json.loads(cli("search", "apple", "--mode", "dense", "--json", "-k", "1").out)
-    assert found["hits"][0]["path"].endswith("apple.md")
+    asked = (docs / "apple.md").read_text("utf-8")  # nearer than any of the bulk by far
+    found = json.loads(cli("search", asked, "--mode", "dense", "--json", "-k", "1").out)
+    assert found["hits"][0]["document"]["path"].endswith("apple.md")
 
 
 def test_wrong_wishes_are_refused(cli: Cli, tmp_path: Path) -> None:
