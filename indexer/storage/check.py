@@ -13,8 +13,8 @@ from indexer.storage.manifest import sha256_of
 from indexer.storage.tables import ChunkRow, DocumentRow, EmbeddingRow, FileRow
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.index_manifest import IndexManifest
-from indexer.storage.vectors.mapped import DamagedRowsError, MappedRows
-from indexer.storage.vectors.stored import Stored, open_stored, read_map
+from indexer.storage.vectors.mapped import DamagedRowsError
+from indexer.storage.vectors.stored import Stored, open_stored
 
 
 def check(folder: Path) -> list[str]:
@@ -68,7 +68,7 @@ def _check_vectors(folder: Path, connection: Connection, head: catalog.Head) -> 
     try:
         if stored is None:
             return ["vectors: the copy is missing or damaged"]
-        MappedRows(folder, stored.manifest, read_map(folder, stored.manifest)).check_every_block()
+        stored.rows.check_every_block()
     except DamagedRowsError:
         return ["vectors: the copy is damaged, though its times say it did not change"]
     manifest = stored.manifest

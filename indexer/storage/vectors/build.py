@@ -91,11 +91,9 @@ class _Plan:
 def _plan(folder: Path, manifest: RowsManifest, wishes: BuildWishes) -> _Plan | None:
     """What is to be done; None: nothing."""
     named = IndexManifest.read(folder, manifest)
-    target, budget = wishes.target_recall, wishes.ram_budget_bytes
-    if named is not None:
-        target = target or named.target_recall
-        budget = budget or named.ram_budget_bytes
-    target = target or DEFAULT_TARGET
+    kept_target, kept_budget = IndexManifest.wishes(folder)
+    target = wishes.target_recall or kept_target or DEFAULT_TARGET
+    budget = wishes.ram_budget_bytes or kept_budget
     live = manifest.count - manifest.dead
     if not needs_codes(live, manifest.dimension):
         return None

@@ -73,12 +73,6 @@ class VectorIndex:
         return index.caught_up(connection, head)
 
     @property
-    def live(self) -> int:
-        """Vectors that may be found."""
-        parts = (self.stored, *self.tail)
-        return sum(len(part) - int(np.count_nonzero(part.dead)) for part in parts)
-
-    @property
     def certificate(self) -> Certificate | None:
         """What the codes were measured to find; None when every search is exact."""
         return None if self.coded is None else self.coded.certificate

@@ -179,7 +179,7 @@ def test_most_rows_dead_are_dropped_from_the_file_and_learned_anew(
     monkeypatch.setattr(choice, "DEAD_LEAST", 10)
     plain.add("keep", clustered(1_200))
     plain.add("drop", clustered(800, seed=1))
-    plain.build()
+    plain.build(target_recall=0.9)
     before = RowsManifest.read(plain.folder)
     plain.remove("drop")
     after = RowsManifest.read(plain.folder)
@@ -189,7 +189,9 @@ def test_most_rows_dead_are_dropped_from_the_file_and_learned_anew(
     assert searched(plain) == "exact"
     with plain.reader() as reader:
         assert plain.recall(reader, QUERIES) == 1.0
-    plain.build()
+    again = plain.build()
+    assert again is not None
+    assert again.target == 0.9  # what was asked for outlives the rows
     assert searched(plain) == "codes"
     assert check(plain.folder) == []
 
