@@ -58,7 +58,7 @@ class IndexManifest:
 
     @staticmethod
     def wishes(folder: Path) -> tuple[float | None, int | None]:
-        """(target recall, RAM budget) asked for before, also if the rows were written anew since."""
+        """(target recall, RAM budget) asked for before, even if the rows are new since."""
         values = read_json(folder / INDEX_MANIFEST) or {}
         target, budget = values.get("target_recall"), values.get("ram_budget_bytes")
         return (
