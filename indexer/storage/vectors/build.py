@@ -155,7 +155,7 @@ class _Build:
 
     def _start(self, trainable: Ids) -> Codes:
         if self._plan.trained_on is not None:
-            coded = open_coded(self._folder, self._manifest)
+            coded = open_coded(self._folder, self._manifest, growable=True)
             if coded is not None:
                 return coded.codes
         self._on_stage("learning lists and codes", 0.0)

@@ -6,13 +6,13 @@ Frozen data that is stored beside the codes; `measure` fills it.
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any, Self
-
-import numpy as np
 
 # Recall is measured at these depths: a search for k takes the effort of the first one that is at
 # least k, or at least k over the share of rows that its filter leaves.
 DEPTHS = (10, 100, 1000)
+_LEAST = 1e-3  # a power law has no zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,15 @@ class Certificate:
         return self._at(k / share, lambda point: point.latency_ms * 1_000) / 1_000
 
     def _at(self, depth: float, value: Callable[[Point], float]) -> int:
-        depths = np.log([point.depth for point in self.chosen])
-        values = np.log([max(value(point), 1e-3) for point in self.chosen])
-        if depth > self.chosen[-1].depth:
-            beyond = depth / self.chosen[-1].depth
-            return math.ceil(math.exp(values[-1]) * beyond)
-        return math.ceil(round(math.exp(np.interp(math.log(depth), depths, values)), 6))
+        first, last = self.chosen[0], self.chosen[-1]
+        if depth >= last.depth:
+            return math.ceil(value(last) * depth / last.depth)
+        if depth <= first.depth:
+            return math.ceil(value(first))
+        low, high = next(pair for pair in pairwise(self.chosen) if depth < pair[1].depth)
+        share = math.log(depth / low.depth) / math.log(high.depth / low.depth)
+        between = max(value(low), _LEAST) ** (1 - share) * max(value(high), _LEAST) ** share
+        return math.ceil(round(between, 6))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

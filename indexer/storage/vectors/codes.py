@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from indexer.storage.manifest import write_atomically
 from indexer.storage.vectors.certificate import Effort
 from indexer.storage.vectors.choice import CodeSpec
 from indexer.storage.vectors.library import (
@@ -22,9 +21,9 @@ from indexer.storage.vectors.library import (
     import_faiss,
     threads,
 )
+from indexer.storage.vectors.list_file import read_lists, write_lists
 from indexer.storage.vectors.mapped import MappedRows
 
-_IO_BLOCK = 1 << 20
 ADD_ROWS = 20_000  # at a time: 80 MB of float32 at 1,024 dimensions
 _SMALLEST_CLUSTER = 39  # FAISS warns below this many training rows a list
 _ITERATIONS = 8  # of k-means; 20 gained nothing that a target of 0.99 would notice
@@ -120,22 +119,22 @@ class Codes:
 
     def write(self, path: Path) -> str:
         """Atomically; returns the sha256."""
-
-        def write(file: BinaryIO) -> None:
-            faiss = import_faiss()
-            faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write, _IO_BLOCK))
-
-        return write_atomically(path, write)
+        return write_lists(self._index, path)
 
     @classmethod
-    def read(cls, file: BinaryIO) -> "Codes":
+    def read(cls, file: BinaryIO, path: Path, *, growable: bool = False) -> "Codes":
         """From a file whose checksum was found right.
 
+        Args:
+            file: open at its start.
+            path: of that file.
+            growable: into memory, so that rows can be added; else searched where they lie.
+
         Raises:
-            RuntimeError: not an index that this FAISS reads.
+            ValueError, RuntimeError: not codes that this version or this FAISS reads.
+            OSError: replaced or unreadable.
         """
-        faiss = import_faiss()
-        return cls(faiss.read_index(faiss.PyCallbackIOReader(file.read, _IO_BLOCK)))
+        return cls(read_lists(file, path, mapped=not growable))
 
 
 def _enough(sample: Floats, least: int) -> Floats:

@@ -8,7 +8,9 @@ from typing import Any, Self
 from indexer.storage.manifest import read_json, write_json
 from indexer.storage.vectors.certificate import Certificate
 from indexer.storage.vectors.choice import CodeSpec
-from indexer.storage.vectors.layout import CODES_SUFFIX, FORMAT, INDEX_MANIFEST, RowsManifest
+from indexer.storage.vectors.layout import CODES_SUFFIX, INDEX_MANIFEST, RowsManifest
+
+_FORMAT = 3  # of this file and the codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class IndexManifest:
         Both mean the same: searches are exact, and codes are to be made.
         """
         values = read_json(folder / INDEX_MANIFEST)
-        if values is None or values.get("format") != FORMAT or values.get("build") != rows.build:
+        if values is None or values.get("format") != _FORMAT or values.get("build") != rows.build:
             return None
         try:
             found = cls._of(values)
@@ -68,4 +70,4 @@ class IndexManifest:
 
     def write(self, folder: Path) -> None:
         """Atomically."""
-        write_json(folder / INDEX_MANIFEST, {"format": FORMAT, **asdict(self)})
+        write_json(folder / INDEX_MANIFEST, {"format": _FORMAT, **asdict(self)})

@@ -4,7 +4,7 @@
     vectors-<build>.rows          raw little-endian float16, row after row; grows at its end
     vectors-<build>-<gen>.map     ids of the rows, which are dead, a checksum for each block
     vectors.index.json            which codes cover the first rows, and what was measured of them
-    vectors-<build>-<any>.codes   the FAISS index of those codes
+    vectors-<build>-<any>.codes   those codes, see list_file
 
 Each small file is written whole under a new name before the JSON that names it is replaced, so a
 reader finds either the old state or the new one. Rows past the count in vectors.json are the

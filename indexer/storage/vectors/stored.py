@@ -76,14 +76,17 @@ def read_map(folder: Path, manifest: RowsManifest) -> RowMap:
     return row_map
 
 
-def open_coded(folder: Path, manifest: RowsManifest) -> Coded | None:
-    """The codes over these rows; None if there are none to trust: then the rows are searched."""
+def open_coded(folder: Path, manifest: RowsManifest, *, growable: bool = False) -> Coded | None:
+    """The codes over these rows; None if there are none to trust: then the rows are searched.
+
+    `growable` ones lie in memory, and rows can be added to them.
+    """
     named = IndexManifest.read(folder, manifest)
     if named is None:
         return None
     try:
-        codes = _read_codes(folder, named)
-    except (OSError, RuntimeError):
+        codes = _read_codes(folder, named, growable)
+    except (OSError, ValueError, RuntimeError):
         return None
     if codes is None or (codes.dimension, codes.covered) != (manifest.dimension, named.covered):
         return None
@@ -99,9 +102,10 @@ def is_whole(folder: Path, named: IndexManifest) -> bool:
         return False
 
 
-def _read_codes(folder: Path, named: IndexManifest) -> Codes | None:
-    with open(folder / named.codes, "rb") as file:
-        return Codes.read(file) if _check(folder, file, named) else None
+def _read_codes(folder: Path, named: IndexManifest, growable: bool) -> Codes | None:
+    path = folder / named.codes
+    with open(path, "rb") as file:
+        return Codes.read(file, path, growable=growable) if _check(folder, file, named) else None
 
 
 def _check(folder: Path, file: BinaryIO, named: IndexManifest) -> bool:
