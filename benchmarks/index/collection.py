@@ -12,14 +12,12 @@ import hashlib
 import json
 import os
 import sqlite3
-import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engine import anonymous_mib
+from engine import anonymous_mib, times_ms
 
 from indexer.storage.check import check
 from indexer.storage.collection import Collection
@@ -104,16 +102,6 @@ def build(given: argparse.Namespace) -> dict[str, Any]:
     build_apart(given.folder, BuildWishes(threads=2), lambda *_: None)
     report["index_s"] = time.perf_counter() - started
     return report
-
-
-def times_ms(call: Callable[[Any], Any], arguments: Any) -> dict[str, float]:
-    call(arguments[0])
-    times = []
-    for argument in arguments:
-        started = time.perf_counter()
-        call(argument)
-        times.append((time.perf_counter() - started) * 1000)
-    return {"p50_ms": statistics.median(times), "p99_ms": float(np.quantile(times, 0.99))}
 
 
 def measure_filters(reader: Collection, base: Any, queries: Any) -> dict[str, Any]:
