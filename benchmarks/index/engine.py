@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def serve(engine: Engine) -> None:
 
 def reason(error: Exception) -> str:
     """An exception on one line, without the C++ signature that FAISS puts before its message."""
-    text = re.sub(r"^Error in .* at \S+:\d+: ", "", " ".join(str(error).split()))
+    text = re.sub(r"^Error in .* at \S+:\d+: (Error: )?", "", " ".join(str(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -177,15 +178,7 @@ def _search(
     Times are in ms, in the order of the queries.
     """
     queries = queries[:count]
-
-    def stream(some: Any) -> list[tuple[float, list[int]]]:
-        answers = []
-        for query in some:
-            started = time.perf_counter()
-            ids = engine.search(query, k, effort)
-            answers.append(((time.perf_counter() - started) * 1000, ids))
-        return answers
-
+    stream = partial(_stream, engine, k, effort)
     stream(queries[:1])
     answers: list[Any] = [None] * len(queries)
     started = time.perf_counter()
@@ -203,3 +196,13 @@ def _search(
     if found:
         answer["ids"] = [ids for _, ids in answers]
     return answer
+
+
+def _stream(engine: Engine, k: int, effort: Any, queries: Any) -> list[tuple[float, list[int]]]:
+    """(ms, ids) of each query, one after the other."""
+    answers = []
+    for query in queries:
+        started = time.perf_counter()
+        ids = engine.search(query, k, effort)
+        answers.append(((time.perf_counter() - started) * 1000, ids))
+    return answers

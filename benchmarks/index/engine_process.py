@@ -21,11 +21,6 @@ class EngineProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it can still be asked."""
-        return self._process.poll() is None
-
     def ask(self, do: str, **values: Any) -> dict[str, Any]:
         """One command, one answer.
 
