@@ -12,14 +12,12 @@ import hashlib
 import json
 import os
 import sqlite3
-import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engine import anonymous_mib
+from engine import anonymous_mib, times_ms
 
 from indexer.storage.check import check
 from indexer.storage.collection import Collection
@@ -79,6 +77,19 @@ def file_of(
     return FileChange(stamp, (document,)), stored
 
 
+def commit_rows(writer: Writer, base: Any, texts: list[str]) -> None:
+    """All rows in order, one chunk each."""
+    step = FILES_PER_COMMIT * CHUNKS_PER_FILE
+    for start in range(0, len(base), step):
+        files, vectors = [], {}
+        for first in range(start, min(start + step, len(base)), CHUNKS_PER_FILE):
+            block = base[first : first + CHUNKS_PER_FILE].astype(np.float32)
+            file, stored = file_of(first // CHUNKS_PER_FILE, texts, block, first)
+            files.append(file)
+            vectors.update(stored)
+        writer.commit(Changes(files=tuple(files), vectors=vectors))
+
+
 def build(given: argparse.Namespace) -> dict[str, Any]:
     base = np.memmap(given.vectors / f"base-{given.n}-{given.dimension}.f16", "<f2", "r")
     base = base.reshape(-1, given.dimension)
@@ -86,15 +97,7 @@ def build(given: argparse.Namespace) -> dict[str, Any]:
     report: dict[str, Any] = {}
     started = time.perf_counter()
     with Writer.open(given.folder, contract_of(given.dimension)) as writer:
-        step = FILES_PER_COMMIT * CHUNKS_PER_FILE
-        for start in range(0, given.n, step):
-            files, vectors = [], {}
-            for first in range(start, min(start + step, given.n), CHUNKS_PER_FILE):
-                block = base[first : first + CHUNKS_PER_FILE].astype(np.float32)
-                file, stored = file_of(first // CHUNKS_PER_FILE, texts, block, first)
-                files.append(file)
-                vectors.update(stored)
-            writer.commit(Changes(files=tuple(files), vectors=vectors))
+        commit_rows(writer, base, texts)
         report["commits_s"] = time.perf_counter() - started
         report["chunks_per_s"] = given.n / report["commits_s"]
         started = time.perf_counter()
@@ -104,16 +107,6 @@ def build(given: argparse.Namespace) -> dict[str, Any]:
     build_apart(given.folder, BuildWishes(threads=2), lambda *_: None)
     report["index_s"] = time.perf_counter() - started
     return report
-
-
-def times_ms(call: Callable[[Any], Any], arguments: Any) -> dict[str, float]:
-    call(arguments[0])
-    times = []
-    for argument in arguments:
-        started = time.perf_counter()
-        call(argument)
-        times.append((time.perf_counter() - started) * 1000)
-    return {"p50_ms": statistics.median(times), "p99_ms": float(np.quantile(times, 0.99))}
 
 
 def measure_filters(reader: Collection, base: Any, queries: Any) -> dict[str, Any]:

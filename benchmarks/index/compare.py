@@ -9,51 +9,24 @@ block, so that a noisy moment hits all alike; each figure is a median over the r
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from engine_process import EngineProcess
 from truth import nearest, recall
 
-HERE = Path(__file__).parent
 PEERS = ("hnswlib", "usearch-f16", "scann", "sqlite-vec", "faiss-hnsw", "faiss-ivfpq", "faiss-flat")
 
 
-class Child:
-    """An engine in its own process."""
-
-    def __init__(self, name: str, work: Path, base: Path, dimension: int, extra: list[str]) -> None:
-        script = "ours.py" if name.startswith("semsearch") else "peers.py"
-        engine = [] if script == "ours.py" else [name]
-        command = [sys.executable, "-W", "ignore", str(HERE / script), *engine]
-        command += [str(work / name), str(base), str(dimension), *extra]
-        self.name = name
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def ask(self, do: str, **values: Any) -> dict[str, Any]:
-        """One command, one answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **values}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended with status {self._process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """End it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+def started(name: str, work: Path, base: Path, dimension: int) -> EngineProcess:
+    """The process of an engine."""
+    if name.startswith("semsearch"):
+        return EngineProcess(name, "ours.py", work / name, base, dimension)
+    return EngineProcess(name, "peers.py", name, work / name, base, dimension)
 
 
-def pick_effort(child: Child, truth: Any, target: float) -> tuple[Any, float]:
+def pick_effort(child: EngineProcess, truth: Any, target: float) -> tuple[Any, float]:
     """The first of the engine's efforts, cheapest first, that reaches the target; or the last."""
     efforts = child.ask("efforts")["efforts"]
     found = 0.0
@@ -65,7 +38,7 @@ def pick_effort(child: Child, truth: Any, target: float) -> tuple[Any, float]:
 
 
 def measure(
-    children: dict[str, Child], chosen: dict[str, Any], rounds: int
+    children: dict[str, EngineProcess], chosen: dict[str, Any], rounds: int
 ) -> dict[str, dict[str, Any]]:
     """Turns: every engine answers all queries once a round."""
     times: dict[str, list[dict[str, Any]]] = {name: [] for name in children}
@@ -118,7 +91,7 @@ def main() -> None:
     before = _built_before(given) if given.reuse else {}
     children, chosen = {}, {}
     for name in given.engines:
-        child = Child(name, given.work, base, given.dimension, [])
+        child = started(name, given.work, base, given.dimension)
         try:
             rows[name] = before.get(name) or child.ask("build")
             rows[name] |= child.ask("open")

@@ -6,30 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engine import Engine, serve
-
-_ADD = 20_000
-
-
-class Peer(Engine):
-    """An engine over a file of its own."""
-
-    def __init__(self, path: Path, rows: Path, dimension: int, threads: int) -> None:
-        self._path, self._dimension, self._threads = path, dimension, threads
-        self._base = np.memmap(rows, "<f2", "r").reshape(-1, dimension)
-        self._index: Any = None
-
-    def blocks(self) -> Any:
-        """(first row number, float32 rows) block by block."""
-        for start in range(0, len(self._base), _ADD):
-            self.on_stage("adding", start / len(self._base))
-            yield start, self._base[start : start + _ADD].astype(np.float32)
-
-    def disk_bytes(self) -> int:
-        """Of its files, and of the vectors it needs beside them."""
-        if self._path.is_dir():
-            return sum(path.stat().st_size for path in self._path.iterdir())
-        return self._path.stat().st_size
+from engine import Peer, serve
+from faiss_peers import FaissFlat, FaissHnsw, FaissIvfPq
 
 
 class Hnswlib(Peer):
@@ -180,71 +158,6 @@ class SqliteVec(Peer):
         """Row ids are row numbers."""
         sql = "SELECT rowid FROM v WHERE e MATCH ? AND k = ? ORDER BY distance"
         return [row[0] for row in self._index.execute(sql, (query.tobytes(), k))]
-
-
-class Faiss(Peer):
-    """A plain FAISS recipe, read from its file."""
-
-    recipe = ""
-    train_rows = 200_000
-
-    def build(self) -> dict[str, Any]:
-        """Train on a sample, add all."""
-        import faiss
-
-        faiss.omp_set_num_threads(self._threads)
-        index = faiss.index_factory(self._dimension, self.recipe, faiss.METRIC_INNER_PRODUCT)
-        if not index.is_trained:
-            count = min(self.train_rows, len(self._base))
-            chosen = np.random.default_rng(0).permutation(len(self._base))[:count]
-            index.train(self._base[np.sort(chosen)].astype(np.float32))
-        for _, block in self.blocks():
-            index.add(block)
-        faiss.write_index(index, str(self._path))
-        return {}
-
-    def open(self) -> None:
-        """Loaded."""
-        import faiss
-
-        faiss.omp_set_num_threads(1)
-        self._index = faiss.read_index(str(self._path))
-
-    def search(self, query: Any, k: int, effort: Any = None) -> list[int]:
-        """Positions are row numbers."""
-        import faiss
-
-        if effort is not None:
-            faiss.ParameterSpace().set_index_parameters(self._index, effort)
-        found: list[int] = self._index.search(query[None], k)[1][0].tolist()
-        return found
-
-
-class FaissFlat(Faiss):
-    """Exact, float32."""
-
-    name, recipe = "faiss-flat", "Flat"
-
-
-class FaissHnsw(Faiss):
-    """HNSW over 8-bit rows."""
-
-    name, recipe = "faiss-hnsw", "HNSW32,SQ8"
-
-    def efforts(self) -> list[Any]:
-        """EfSearch."""
-        return [f"efSearch={ef}" for ef in (16, 32, 64, 128, 256, 512, 1024, 2048)]
-
-
-class FaissIvfPq(Faiss):
-    """Fast-scan codes in lists, 8-bit rows to refine with."""
-
-    name, recipe = "faiss-ivfpq", "IVF1024,PQ256x4fs,RFlat"
-
-    def efforts(self) -> list[Any]:
-        """Nprobe and k_factor."""
-        settings = ((8, 4), (16, 8), (32, 8), (64, 8), (128, 16), (256, 16), (512, 32))
-        return [f"nprobe={n},k_factor_rf={f}" for n, f in settings]
 
 
 ENGINES: dict[str, Callable[..., Peer]] = {
