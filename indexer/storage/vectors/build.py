@@ -150,8 +150,9 @@ class _Build:
         """(queries to measure with, rows to learn from): random, the same for the same build."""
         live = np.flatnonzero(self._live)
         shuffled = np.random.default_rng(len(live)).permutation(live)
+        asked = min(QUERIES, len(live) // 4)
         wanted = self._plan.spec.lists * SAMPLE_PER_LIST
-        return np.sort(shuffled[:QUERIES]), np.sort(shuffled[QUERIES : QUERIES + wanted])
+        return np.sort(shuffled[:asked]), np.sort(shuffled[asked : asked + wanted])
 
     def _start(self, trainable: Ids) -> Codes:
         if self._plan.trained_on is not None:
