@@ -85,8 +85,8 @@ class Certificate:
             return math.ceil(value(first))
         low, high = next(pair for pair in pairwise(self.chosen) if depth < pair[1].depth)
         share = math.log(depth / low.depth) / math.log(high.depth / low.depth)
-        between = max(value(low), _LEAST) ** (1 - share) * max(value(high), _LEAST) ** share
-        return math.ceil(round(between, 6))
+        start, end = (math.log(max(value(point), _LEAST)) for point in (low, high))
+        return math.ceil(round(math.exp(start + share * (end - start)), 6))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

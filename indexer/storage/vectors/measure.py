@@ -23,7 +23,10 @@ QUERIES = 1_000  # the interval of the recall is then about 0.002 wide on either
 TIMED = 25  # queries timed one by one for each effort
 QUERY_COSINE = 0.7  # of a query with the row that it was made of
 _FACTORS = (1, 2, 4, 8, 16, 32, 64, 128)  # candidates by depth
-_MOST_CANDIDATES = 8_000
+# By depth: how many queries are asked, and how many candidates looked at. The thousand nearest of
+# one query tell more than the ten nearest of another, and cost more to find.
+_QUERIES = {DEPTHS[0]: QUERIES, DEPTHS[1]: QUERIES, DEPTHS[2]: QUERIES // 4}
+_MOST_CANDIDATES = {DEPTHS[0]: 1_600, DEPTHS[1]: 1_600, DEPTHS[2]: 8_000}
 _NOTHING = 0.0005  # recall: more candidates that gain less than this are not worth their time
 _TIE = 1e-6  # scores nearer than this are the same
 
@@ -39,6 +42,16 @@ class Truth:
     nearest: Ids  # positions of the nearest others, best first, shape (n, deepest)
     scores: Floats  # theirs
     ranks: Ids  # how many score better, which is the same for equals
+
+    def first(self, count: int) -> "Truth":
+        """Of the first queries only."""
+        return Truth(
+            self.positions[:count],
+            self.queries[:count],
+            self.nearest[:count],
+            self.scores[:count],
+            self.ranks[:count],
+        )
 
 
 def find_truth(rows: MappedRows, live: Mask, positions: Ids, thread_count: int) -> Truth:
@@ -75,23 +88,16 @@ def measure(
     codes: Codes, rows: MappedRows, live: Mask, truth: Truth, target: float, on_step: OnStep
 ) -> Certificate:
     """The cheapest efforts that reach the target, or the best there is."""
-    chosen = None if live.all() else selector(live)
-    points: dict[int, list[Point]] = {depth: [] for depth in DEPTHS}
-
-    def look_at(lists: int) -> None:
-        ranks = _candidate_ranks(codes, rows, truth, lists, chosen)
-        for depth in DEPTHS:
-            candidates, shares = _enough_candidates(ranks, truth.nearest.shape[1], depth, target)
-            effort = Effort(lists, candidates)
-            latency = _latency_ms(codes, rows, truth, depth, effort, chosen)
-            points[depth].append(Point(depth, effort, *_with_low_end(shares), latency))
-
+    trials = _Trials(codes, rows, truth, None if live.all() else selector(live), target)
     steps = _list_counts(codes.lists)
     for number, lists in enumerate(steps):
-        look_at(lists)
+        trials.scan(lists)
         on_step((number + 1) / len(steps))
+        if trials.is_enough:
+            break
+    points = trials.points
     for lists in _near_the_target(points[DEPTHS[0]], target):
-        look_at(lists)
+        trials.scan(lists)
     return Certificate(
         target=target,
         queries=len(truth.positions),
@@ -101,6 +107,39 @@ def measure(
         chosen=tuple(_choose(points[depth], target) for depth in DEPTHS),
         curve=tuple(sorted(points[DEPTHS[0]], key=lambda point: point.latency_ms)),
     )
+
+
+class _Trials:
+    """What was found, and how fast, with so many lists scanned."""
+
+    def __init__(
+        self, codes: Codes, rows: MappedRows, truth: Truth, chosen: Any, target: float
+    ) -> None:
+        self._codes, self._rows, self._chosen, self._target = codes, rows, chosen, target
+        self._truths = {depth: truth.first(_QUERIES[depth]) for depth in DEPTHS}
+        self.points: dict[int, list[Point]] = {depth: [] for depth in DEPTHS}
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the last two counts surely reached the target at every depth."""
+        last = [point for points in self.points.values() for point in points[-2:]]
+        return len(last) == 2 * len(DEPTHS) and all(p.recall_low >= self._target for p in last)
+
+    def scan(self, lists: int) -> None:
+        """Add a point at every depth."""
+        asked: dict[tuple[int, int], Ids] = {}
+        for depth in DEPTHS:
+            truth, key = self._truths[depth], (_QUERIES[depth], _MOST_CANDIDATES[depth])
+            if key not in asked:
+                asked[key] = _candidate_ranks(
+                    self._codes, self._rows, truth, lists, key[1], self._chosen
+                )
+            candidates, shares = _enough_candidates(
+                asked[key], truth.nearest.shape[1], depth, self._target
+            )
+            effort = Effort(lists, candidates)
+            latency = _latency_ms(self._codes, self._rows, truth, depth, effort, self._chosen)
+            self.points[depth].append(Point(depth, effort, *_with_low_end(shares), latency))
 
 
 def _list_counts(lists: int) -> list[int]:
@@ -126,14 +165,15 @@ def _near_the_target(points: list[Point], target: float) -> list[int]:
     return [lists for lists in dict.fromkeys(between) if last < lists < first]
 
 
-def _candidate_ranks(codes: Codes, rows: MappedRows, truth: Truth, lists: int, chosen: Any) -> Ids:
+def _candidate_ranks(
+    codes: Codes, rows: MappedRows, truth: Truth, lists: int, most: int, chosen: Any
+) -> Ids:
     """True ranks of the candidates in the order of their codes, the query itself left out.
 
     Shape (n, candidates); beyond every depth for those that are not among the nearest.
     """
-    wanted = min(_MOST_CANDIDATES + 1, codes.covered)
-    with threads(1):
-        positions = codes.nearest_codes(truth.queries, wanted, lists, chosen)
+    wanted = min(most + 1, codes.covered)
+    positions = codes.nearest_codes(truth.queries, wanted, lists, chosen)
     ranks = np.full(positions.shape, len(rows.rows), np.int64)
     for row, found in enumerate(positions):
         real = found[(found >= 0) & (found != truth.positions[row])]
@@ -162,7 +202,7 @@ def _enough_candidates(ranks: Ids, deepest: int, depth: int, target: float) -> t
     """
     here = min(depth, deepest)
     good = ranks < here
-    numbers = [depth * factor for factor in _FACTORS if depth * factor <= _MOST_CANDIDATES]
+    numbers = [depth * factor for factor in _FACTORS if depth * factor <= _MOST_CANDIDATES[depth]]
     found = [np.minimum(good[:, :n].sum(axis=1), here) / here for n in numbers]
     best = max(float(shares.mean()) for shares in found)
     for candidates, shares in zip(numbers, found, strict=True):
