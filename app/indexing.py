@@ -7,10 +7,10 @@ from pathlib import Path
 
 from app.search.models import Models
 from app.settings import Settings
+from app.threads import thread_count
 from indexer.documents.chunk import CHUNKER_VERSION, ChunkOptions
 from indexer.documents.discover import DiscoverOptions, resolve_root
 from indexer.documents.read import ReadLimits
-from indexer.embedding.hardware.cpu import read_cpu, threads_for
 from indexer.embedding.planning.choose import expected, plan_for
 from indexer.embedding.planning.plan import Option
 from indexer.embedding.planning.size import read_size
@@ -152,7 +152,7 @@ def build_index(settings: Settings, folder: Path, on_stage: OnStage) -> Certific
     wishes = BuildWishes(
         settings.target_recall,
         None if budget is None else budget << 20,
-        settings.threads or threads_for(read_cpu()[0]),
+        thread_count(settings),
     )
     return build_apart(folder, wishes, on_stage) if is_due(folder, wishes) else None
 

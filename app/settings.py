@@ -113,7 +113,8 @@ class Settings(BaseModel):
         int | None, Field(ge=8, description="Shorter vectors for new collections (MRL models only)")
     ] = None
     threads: Annotated[
-        int | None, Field(ge=1, le=1024, description="CPU threads; unset: the physical cores")
+        int | None,
+        Field(ge=1, le=1024, description="CPU threads of all parts; unset: physical cores"),
     ] = None
     batch_tokens: Annotated[
         int | None,

@@ -24,7 +24,7 @@ def document(
     ] = None,
 ) -> dict[str, Any]:
     """A document's extracted text, metadata and chunks."""
-    ((name, opened),) = state.chosen(collection).items()
+    ((name, opened),) = state.chosen(state.names(collection)).items()
     found = opened.document(document_id)
     return {
         **document_to_dict(found.id, found),

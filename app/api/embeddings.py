@@ -2,8 +2,9 @@
 
 import base64
 from contextlib import suppress
+from functools import partial
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from app.api.errors import RESPONSES, ApiError
 from app.api.schemas import (
@@ -16,7 +17,7 @@ from app.api.schemas import (
 )
 from app.api.state import Served, State, StateDep
 from indexer.embedding.models import resolve
-from indexer.errors import ModelError, UsageError
+from indexer.errors import ModelError, SemsearchError, UsageError
 from indexer.types import Kind
 
 # OpenAI's own limits (platform.openai.com/docs/api-reference/embeddings).
@@ -33,9 +34,26 @@ def models(state: StateDep) -> ModelList:
     return ModelList(data=[ModelItem(id=m.id, created=0, owned_by="semsearch") for m in served])
 
 
-@router.post("/embeddings", response_model_exclude_none=True)
-def embeddings(request: EmbeddingRequest, state: StateDep) -> EmbeddingAnswer:
+@router.post("/embeddings", response_model=EmbeddingAnswer)
+async def embeddings(request: EmbeddingRequest, state: StateDep) -> Response:
     """One vector per text, unit length, in the order of the input."""
+    needs = (f"model:{request.model}",)  # no collection has a name with a colon
+    return await state.turns.run(
+        partial(_embed, request, state), needs, partial(_load, request, state)
+    )
+
+
+def _load(request: EmbeddingRequest, state: State) -> bool:
+    """Load the model; False where `_embed` will say what is wrong."""
+    try:
+        state.embedder(_served(request.model, state))
+    except (ApiError, SemsearchError):
+        return False
+    return True
+
+
+def _embed(request: EmbeddingRequest, state: State) -> Response:
+    """On a thread; so is the answer's JSON, which may be megabytes."""
     texts = _texts(request)
     served = _served(request.model, state)
     embedder = state.embedder(served)
@@ -49,7 +67,7 @@ def embeddings(request: EmbeddingRequest, state: StateDep) -> EmbeddingAnswer:
         raise ApiError(400, f"{tokens:,} tokens; at most {MAX_TOKENS:,} a request.", param="input")
     vectors = embedder.embed(texts, Kind.DOCUMENT).astype("<f4", copy=False)
     as_text = request.encoding_format == "base64"
-    return EmbeddingAnswer(
+    answer = EmbeddingAnswer(
         data=[
             EmbeddingItem(
                 index=i,
@@ -60,6 +78,7 @@ def embeddings(request: EmbeddingRequest, state: StateDep) -> EmbeddingAnswer:
         model=served.id,
         usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
     )
+    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 
 def _texts(request: EmbeddingRequest) -> list[str]:

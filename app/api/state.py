@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.api.turns import Turns
 from app.search.collections import Collections
 from app.search.models import Models
 from app.search.service import SearchService
@@ -35,6 +36,7 @@ class State:
         self.collections = Collections(settings)
         self.models = Models(settings, say=logger.info)
         self.service = SearchService(self.models.embedder_of, self.models.admit)
+        self.turns = Turns(settings)
         self._problem: str | None = "The model is still loading."
 
     def start_warming(self) -> None:
@@ -56,16 +58,28 @@ class State:
         """Why the service is not ready; None once a real embedding has worked."""
         return self._problem
 
-    def chosen(self, names: str | list[str] | None) -> dict[str, Collection]:
-        """Open collections by name; the default one for None.
+    def names(self, wanted: str | list[str] | None) -> list[str]:
+        """Names of the collections a request asks for; the default one for None."""
+        if wanted is None:
+            return [self.settings.collection]
+        return [wanted] if isinstance(wanted, str) else wanted
+
+    def chosen(self, names: list[str]) -> dict[str, Collection]:
+        """Open collections by name.
 
         Raises:
             NotFoundError: one of them does not exist.
         """
-        if names is None:
-            names = self.settings.collection
-        wanted = [names] if isinstance(names, str) else names
-        return {name: self.collections.get(name) for name in wanted}
+        return {name: self.collections.get(name) for name in names}
+
+    def load_models(self, names: list[str]) -> bool:
+        """Load the models of these collections; False where the search will say what is wrong."""
+        try:
+            for opened in self.chosen(names).values():
+                self.service.embedder(opened.contract)
+        except SemsearchError:
+            return False
+        return True
 
     def served(self) -> list[Served]:
         """Models of the collections, the default one's first; that of the settings if none."""
@@ -86,7 +100,7 @@ class State:
         return self.models.embedder(spec, dimension)
 
 
-def get_state(request: Request) -> State:
+async def get_state(request: Request) -> State:
     """The application's state, as a dependency."""
     state = request.app.state.semsearch
     assert isinstance(state, State)

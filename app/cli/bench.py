@@ -34,14 +34,14 @@ def bench(
     from app.evaluation.bench import split_modes
     from app.evaluation.report import Report, versions
     from app.search.models import Models
-    from indexer.embedding.hardware.cpu import threads_for
+    from app.threads import thread_count
     from indexer.embedding.hardware.probe import probe
     from indexer.errors import PlacementError
 
     start: Context = context.obj
     settings = start.settings(model=model)
     hardware = probe(settings.visible_gpus)
-    threads = settings.threads or threads_for(hardware.cpu)
+    threads = thread_count(settings)
     wanted, missing = (_modes(modes), []) if modes else split_modes(hardware)
     with watch(as_json) as screen:
         # Here, with its progress, and not in silence in every child.

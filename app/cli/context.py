@@ -31,8 +31,14 @@ class Context:
     home: Path | None = None
 
     def settings(self, **flags: Any) -> "Settings":
-        """Settings with these flags on top; None and [] mean the flag was not given."""
+        """Settings with these flags on top; None and [] mean the flag was not given.
+
+        From here on the process keeps to the threads they allow.
+        """
         from app.settings import Settings
+        from app.threads import share_cores
 
         given = {name: value for name, value in flags.items() if value != []}
-        return Settings.load(flags={"home": self.home, **given})
+        settings = Settings.load(flags={"home": self.home, **given})
+        share_cores(settings)
+        return settings

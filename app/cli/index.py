@@ -93,6 +93,7 @@ def _run(
         targets,
     )
     from app.search.models import Models
+    from app.threads import thread_count
     from indexer.pipeline.run import index as run_index
     from indexer.storage.commit import Writer
     from indexer.storage.upgrade import upgrade
@@ -104,7 +105,8 @@ def _run(
     with watch(as_json) as screen:
         models = Models(settings, screen.on_download, screen.note)
         name, spec, contract = choose_model(settings, models, folder, reembed=reembed)
-        options = index_options(settings, contract, *globs, workers=WORKERS)
+        workers = min(WORKERS, thread_count(settings))
+        options = index_options(settings, contract, *globs, workers=workers)
         if dry_run:
             show_dry_run(foresee(models, wanted, folder, spec, contract, options), as_json)
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.settings import Settings
+from app.threads import thread_count
 from indexer.embedding import hub, models
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.opening import open_embedder
@@ -226,7 +227,7 @@ class Models:
             placement=Placement.REMOTE if settings.runs_remote else settings.placement,
             precision=settings.precision,
             engine=settings.engine,
-            threads=settings.threads,
+            threads=thread_count(settings),
             max_batch_tokens=settings.batch_tokens,
             max_vram_bytes=_bytes(settings.max_vram_mib),
             max_ram_bytes=_bytes(settings.max_ram_mib),

@@ -46,6 +46,23 @@ class SearchService:
         self._admit = admit
         self._failed: dict[str, tuple[float, SemsearchError]] = {}  # by contract: until when, why
 
+    def embedder(self, contract: Contract) -> Embedder:
+        """The embedder for queries under a contract.
+
+        Raises:
+            ModelError, PlacementError: it is not to be had; for a while in the same words, at once.
+            ContractError: the model at hand is not the contract's.
+        """
+        key = contract.fingerprint
+        until, reason = self._failed.get(key, (0.0, None))
+        if reason is not None and time.monotonic() < until:
+            raise type(reason)(str(reason))
+        try:
+            return self._embedder_of(contract)
+        except (ModelError, PlacementError) as error:
+            self._failed[key] = (time.monotonic() + RETRY_AFTER_S, error)
+            raise
+
     def search(
         self,
         query: str,
@@ -127,23 +144,11 @@ class SearchService:
         self, query: str, collection: Collection, contract: Contract, instruction: str | None
     ) -> Vector:
         """The query's vector, shape (dimension,)."""
-        embedder = self._embedder(contract)
+        embedder = self.embedder(contract)
         if self._admit is not None:
             self._admit(collection, embedder)
         vector: Vector = embedder.embed([query], Kind.QUERY, instruction)[0]
         return vector
-
-    def _embedder(self, contract: Contract) -> Embedder:
-        """The embedder; one that could not be had is refused with the same words for a while."""
-        key = contract.fingerprint
-        until, reason = self._failed.get(key, (0.0, None))
-        if reason is not None and time.monotonic() < until:
-            raise type(reason)(str(reason))
-        try:
-            return self._embedder_of(contract)
-        except (ModelError, PlacementError) as error:
-            self._failed[key] = (time.monotonic() + RETRY_AFTER_S, error)
-            raise
 
 
 def _check(query: str, k: int, mode: Mode, instruction: str | None) -> None:

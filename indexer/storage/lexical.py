@@ -262,9 +262,9 @@ def _entries(connection: Connection, generation: int) -> Iterator[tuple[int, str
         .join(FileRow, FileRow.id == DocumentRow.file_id)
         .where(ChunkRow.generation > generation)
         .order_by(ChunkRow.id)
+        .execution_options(yield_per=_ROWS)
     )
-    rows = connection.execution_options(yield_per=_ROWS).execute(query)
-    for _, group in groupby(rows, key=lambda row: row[3]):
+    for _, group in groupby(connection.execute(query), key=lambda row: row[3]):
         name_terms: str | None = None
         for chunk_id, text, heading, _document, title, language, path in group:
             if name_terms is None:

@@ -34,6 +34,9 @@ class Session:
         options.inter_op_num_threads = 1
         if threads is not None:
             options.intra_op_num_threads = threads
+        # Threads that turn while they wait take cores from whoever has work: searches beside them
+        # took 31 ms of processor time each instead of 19, batches beside another program twice.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # It remembers an allocation plan for every new shape: in an index run, for thousands.
         options.enable_mem_pattern = False
         try:

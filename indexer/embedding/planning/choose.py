@@ -101,7 +101,7 @@ def settle(spec: ModelSpec, wishes: Wishes, checked: Set[Mode] = frozenset()) ->
         placement=option.mode.placement,
         precision=option.mode.precision,
         device=wishes.device or plan.device,
-        threads=wishes.threads or plan.threads,
+        threads=plan.threads,
     )
     if option.mode.placement is not Placement.CPU:
         return settled  # the GPU's runtimes measure how large a batch may be

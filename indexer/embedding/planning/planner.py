@@ -54,7 +54,8 @@ def make_plan(
     named: tuple[SmallerModel, ...] = ()
     if best is None or _is_slow(best):
         named = _fallbacks(size, hardware, wishes, checked, smaller, candidates)
-    return Plan(size, hardware, tuple(options), threads_for(hardware.cpu), device, named)
+    threads = wishes.threads or threads_for(hardware.cpu)
+    return Plan(size, hardware, tuple(options), threads, device, named)
 
 
 def _judge(

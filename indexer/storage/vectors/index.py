@@ -212,9 +212,9 @@ def read_rows(connection: Connection, last_id: int, dimension: int) -> Iterator[
         select(EmbeddingRow.id, EmbeddingRow.vector)
         .where(EmbeddingRow.id > last_id)
         .order_by(EmbeddingRow.id)
+        .execution_options(yield_per=_ROWS)  # the connection's options would hold for what follows
     )
-    result = connection.execution_options(yield_per=_ROWS).execute(query)
-    for batch in result.partitions(_ROWS):
+    for batch in connection.execute(query).partitions(_ROWS):
         ids = np.array([row[0] for row in batch], dtype=np.int64)
         rows = np.frombuffer(b"".join(row[1] for row in batch), VECTOR_DTYPE)
         yield ids, rows.reshape(len(ids), dimension)

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from openai import BadRequestError, NotFoundError, OpenAI
 
 from app.api.application import create_app
+from app.api.schemas import SearchAnswer
 from app.settings import Settings
 from indexer.embedding.opening import open_embedder
 from indexer.embedding.spec import ModelSpec
@@ -27,6 +28,7 @@ MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 def test_search_finds_the_planted_document_first(client: TestClient, indexed: Indexed) -> None:
     answer = client.post("/search", json={"query": "why does dough get bigger?", "k": 3})
     assert answer.status_code == 200
+    SearchAnswer.model_validate_json(answer.content, strict=True, extra="forbid")
     hits = answer.json()["hits"]
     assert hits[0]["document"]["path"] == str(indexed.docs / "bread.md")
     assert [hit["rank"] for hit in hits] == [1, 2, 3]

@@ -230,6 +230,20 @@ def test_request_that_began_before_a_commit_filters_its_own_generation(shelf: Sh
         assert len(old.dense(query, 500, where)) == 80
 
 
+def test_filter_after_a_search_that_read_new_vectors_knows_every_chunk(shelf: Shelf) -> None:
+    """Vectors are read in parts; rows read like that lack the first one in the driver's cursor."""
+    world = shelf.world
+    query, where = world.vector_of("q"), Path("/notes/*")
+    with world.reader() as reader:
+        assert len(reader.dense(query, 500)) == 120
+        with world.writer() as writer:
+            writer.commit(world.adding(world.file("/else/where", "new text")))
+        with reader.snapshot() as now:
+            assert len(now.dense(query, 500)) == 121
+            assert len(now.dense(query, 500, where)) == 80
+            assert len(now.dense(query, 500, Not(where))) == 41
+
+
 def test_endless_filter_is_refused(shelf: Shelf) -> None:
     where: Where = Path("*")
     for _ in range(300):

@@ -1,0 +1,51 @@
+"""Requests take turns on the cores, by the one setting; what waits for a model waits beside them.
+
+More threads than cores would not answer sooner: they take the cores from one another, and from the
+model's own threads, in the middle of their work.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import current_default_thread_limiter, run_sync
+
+from app.settings import Settings
+from app.threads import thread_count
+
+T = TypeVar("T")
+
+_WAITING = 32  # requests that wait for models to load, which may take as long as a download
+
+
+class Turns:
+    """Who may run a thread. Plain routes take a turn without asking: FastAPI's threads are these.
+
+    Requests under way at once: as many as there are cores for, and where a remote endpoint embeds,
+    also as many as it takes, which do nothing but wait for it. One of them at a time may be in the
+    local model, whose own threads are as many as the setting says.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        remote = len(settings.endpoints) * settings.endpoint_concurrency
+        self.at_once = thread_count(settings) + (remote if settings.runs_remote else 0)
+        self._waiting = CapacityLimiter(_WAITING)
+        self._loaded: set[tuple[str, ...]] = set()
+
+    def start(self) -> None:
+        """Share the cores; call once inside the event loop that serves."""
+        current_default_thread_limiter().total_tokens = self.at_once
+
+    async def run(
+        self, work: Callable[[], T], needs: tuple[str, ...], load: Callable[[], bool]
+    ) -> T:
+        """What `work` gives, on a thread.
+
+        Args:
+            work: the request.
+            needs: names what must be loaded first; () for nothing.
+            load: loads it, taking as long as it takes, and says whether it is there to stay.
+        """
+        if needs and needs not in self._loaded and await run_sync(load, limiter=self._waiting):
+            self._loaded.add(needs)
+        return await run_sync(work)
