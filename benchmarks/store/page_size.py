@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, select, text
 
-from indexer.storage import catalog, engine
+from indexer.storage import catalog, chunks, engine
 from indexer.storage.apply import apply_changes
 from indexer.storage.commit import Writer
 from indexer.storage.tables import EmbeddingRow
@@ -64,7 +64,7 @@ def random_reads(connection: Connection) -> float:
     for _ in range(30):
         ids = random.sample(range(1, FILES + 1), 100)
         started = time.perf_counter()
-        assert len(catalog.stored_chunks(connection, ids)) == 100
+        assert len(chunks.stored_chunks(connection, ids)) == 100
         times.append((time.perf_counter() - started) * 1e3)
     return sorted(times)[len(times) // 2]
 

@@ -9,6 +9,7 @@ from indexer.errors import StoreError
 from indexer.modes import Mode
 from indexer.storage import catalog, provenance
 from indexer.storage.catalog import Head, among
+from indexer.storage.chunks import chunks_of_embeddings
 from indexer.storage.encoding import encode_ids, encode_vectors
 from indexer.storage.files import FileWriter
 from indexer.storage.tables import (
@@ -127,7 +128,7 @@ class _Step:
         """Drop embeddings nobody refers to, record the removals, step the generation."""
         self._dead_chunks |= dead_chunks
         candidates = list(self._loose_embeddings | loose_embeddings)
-        in_use = set(catalog.chunks_of_embeddings(self._connection, candidates))
+        in_use = set(chunks_of_embeddings(self._connection, candidates))
         dead_embeddings = [i for i in candidates if i not in in_use]
         if dead_embeddings:
             self._connection.execute(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from indexer.storage import catalog
+from indexer.storage.chunks import stored_chunks
 from indexer.storage.encoding import decode_vectors
 from indexer.storage.tables import ChunkRow, EmbeddingRow
 from indexer.types import StoredChunk, Vector
@@ -29,7 +30,7 @@ def stored_vectors(connection: Connection, count: int, dimension: int) -> list[S
         .group_by(ChunkRow.embedding_id)
     )
     chunk_of = {row[0]: row[1] for row in connection.execute(first)}
-    chunks = catalog.stored_chunks(connection, list(chunk_of.values()))
+    chunks = stored_chunks(connection, list(chunk_of.values()))
     query = (
         select(EmbeddingRow.id, EmbeddingRow.key, EmbeddingRow.vector)
         .where(catalog.among(EmbeddingRow.id, ids))

@@ -4,16 +4,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy import table as sql_table
 from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.errors import CorruptError
-from indexer.storage.encoding import decode_contract, decode_heading, decode_ids, decode_vectors
+from indexer.storage.encoding import decode_contract, decode_ids
 from indexer.storage.tables import (
     ChunkRow,
     CollectionRow,
@@ -23,7 +21,7 @@ from indexer.storage.tables import (
     RemovalRow,
     RootRow,
 )
-from indexer.types import Contract, FileStamp, StoredChunk
+from indexer.types import Contract, FileStamp
 
 _BATCH = 500  # values per IN list: below SQLite's old limit of 999, and few enough to compile fast
 
@@ -115,75 +113,6 @@ def removals_since(connection: Connection, generation: int) -> Iterator[Removal]
     query = select(table).where(RemovalRow.generation > generation).order_by(RemovalRow.generation)
     for row in connection.execute(query):
         yield Removal(row[0], decode_ids(row[1]), decode_ids(row[2]))
-
-
-def live_chunks(connection: Connection, ids: Sequence[int]) -> set[int]:
-    """Those of the ids that are chunks now."""
-    return set(connection.scalars(select(ChunkRow.id).where(among(ChunkRow.id, ids))))
-
-
-def chunks_of_embeddings(connection: Connection, ids: Sequence[int]) -> dict[int, list[int]]:
-    """{embedding id: its chunk ids ascending}; an id without chunks is left out."""
-    query = (
-        select(ChunkRow.embedding_id, ChunkRow.id)
-        .where(among(ChunkRow.embedding_id, ids))
-        .order_by(ChunkRow.id)
-    )
-    found: dict[int, list[int]] = {}
-    for embedding_id, chunk_id in connection.execute(query):
-        found.setdefault(embedding_id, []).append(chunk_id)
-    return found
-
-
-def documents_of_chunks(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
-    """{chunk id: document id} of those of the ids that are chunks now."""
-    query = select(ChunkRow.id, ChunkRow.document_id).where(among(ChunkRow.id, ids))
-    return {row[0]: row[1] for row in connection.execute(query)}
-
-
-def vectors_of_chunks(
-    connection: Connection, ids: Sequence[int], dimension: int
-) -> tuple[list[int], npt.NDArray[np.float32]]:
-    """(chunk ids, their vectors, shape (n, dimension)); ids that are gone are left out."""
-    query = (
-        select(ChunkRow.id, EmbeddingRow.vector)
-        .join(EmbeddingRow, EmbeddingRow.id == ChunkRow.embedding_id)
-        .where(among(ChunkRow.id, ids))
-    )
-    rows = connection.execute(query).all()
-    return [row[0] for row in rows], decode_vectors([row[1] for row in rows], dimension)
-
-
-def stored_chunks(connection: Connection, ids: Sequence[int]) -> dict[int, StoredChunk]:
-    """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
-    query = (
-        select(
-            ChunkRow.id,
-            ChunkRow.document_id,
-            FileRow.path,
-            DocumentRow.member,
-            DocumentRow.title,
-            DocumentRow.format,
-            ChunkRow.ordinal,
-            ChunkRow.text,
-            ChunkRow.start,
-            ChunkRow.end,
-            ChunkRow.start_line,
-            ChunkRow.end_line,
-            ChunkRow.heading,
-            ChunkRow.place,
-        )
-        .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
-        .join(FileRow, FileRow.id == DocumentRow.file_id)
-        .where(among(ChunkRow.id, ids))
-    )
-    found = {row[0]: _stored_chunk(row) for row in connection.execute(query)}
-    return {chunk_id: found[chunk_id] for chunk_id in ids if chunk_id in found}
-
-
-def _stored_chunk(row: Any) -> StoredChunk:
-    values: dict[str, Any] = dict(row._mapping)
-    return StoredChunk(**{**values, "heading": decode_heading(values["heading"])})
 
 
 def counts(connection: Connection) -> dict[str, int]:

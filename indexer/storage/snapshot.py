@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from indexer.errors import NotFoundError, QueryError
-from indexer.storage import canaries, catalog, documents, provenance
+from indexer.storage import canaries, catalog, chunks, documents, provenance
 from indexer.storage.canaries import StoredVector
 from indexer.storage.catalog import Head
 from indexer.storage.documents import DocumentSummary, StoredDocument
@@ -22,7 +22,7 @@ from indexer.storage.vectors.mapped import DamagedRowsError
 from indexer.types import FileStamp, ScoredChunk, StoredChunk
 
 _FEW_CHUNKS = 2_000  # that a filter leaves: they are all scored, instead of looking for the best
-_SPARE = 16  # asked for beyond k, as some lexical hits may be gone from the catalog
+_SPARE = 16  # asked for beyond k: hits that tie with the last, or are gone from the catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class Snapshot:
     ) -> list[ScoredChunk]:
         """Chunks of the k nearest vectors: several may share one, and each has one at least."""
         ids, scores = index.search(vector, k, None if allowed is None else allowed.embeddings)
-        chunks = catalog.chunks_of_embeddings(self.connection, ids)
+        chunks_of = chunks.chunks_of_embeddings(self.connection, ids)
         hits = [
             ScoredChunk(chunk_id, score)
             for embedding_id, score in zip(ids, scores, strict=True)
-            for chunk_id in chunks.get(embedding_id, ())
+            for chunk_id in chunks_of.get(embedding_id, ())
             if allowed is None or allowed.has_chunk(chunk_id)
         ]
         return sorted(hits, key=_best_first)[:k]
@@ -98,14 +98,15 @@ class Snapshot:
             scores = index.scores(query, languages, ids)
             few = [ScoredChunk(chunk_id, score) for chunk_id, score in scores.items()]
             return sorted(few, key=_best_first)[:k]
+        # A copy of this very generation holds what is live and nothing else.
+        same = index.generation == self.head.generation
         wanted = k + _SPARE
         while True:
             found = index.search(query, languages, wanted)
-            if allowed is not None:
-                passing = [chunk_id for chunk_id, _ in found if allowed.has_chunk(chunk_id)]
-            else:
-                passing = [chunk_id for chunk_id, _ in found]
-            live = catalog.live_chunks(self.connection, passing)
+            passing = [
+                chunk_id for chunk_id, _ in found if allowed is None or allowed.has_chunk(chunk_id)
+            ]
+            live = set(passing) if same else chunks.live_chunks(self.connection, passing)
             hits = [ScoredChunk(chunk_id, s) for chunk_id, s in found if chunk_id in live]
             if len(hits) >= k or len(found) < wanted:
                 return hits[:k]
@@ -121,7 +122,7 @@ class Snapshot:
         """
         dimension = self.head.contract.dimension
         _check_vector(vector, dimension)
-        ids, vectors = catalog.vectors_of_chunks(self.connection, chunk_ids, dimension)
+        ids, vectors = chunks.vectors_of_chunks(self.connection, chunk_ids, dimension)
         return dict(zip(ids, (vectors @ vector).tolist(), strict=True))
 
     def lexical_scores(self, query: str, chunk_ids: Sequence[int]) -> dict[int, float]:
@@ -145,11 +146,11 @@ class Snapshot:
 
     def documents_of(self, chunk_ids: Sequence[int]) -> dict[int, int]:
         """{chunk id: document id}; chunks that are gone are left out."""
-        return catalog.documents_of_chunks(self.connection, chunk_ids)
+        return chunks.documents_of_chunks(self.connection, chunk_ids)
 
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
-        return catalog.stored_chunks(self.connection, ids)
+        return chunks.stored_chunks(self.connection, ids)
 
     def stored_vectors(self, count: int) -> list[StoredVector]:
         """Up to `count` stored vectors, spread over the collection; the same ones every time."""
