@@ -17,7 +17,6 @@ from indexer.errors import CorruptError, StoreError
 
 PAGE_SIZE = 8192  # benchmarks/store/page_size.py
 _READERS = 64  # connections of a process at most, all kept; opened when there is none free
-_MAPPED_BYTES = 2**31 - 1  # of the catalog; SQLite as it comes maps no more
 BUSY_TIMEOUT_S = 30.0  # writers are kept apart by the lock; this covers checkpoints and recovery
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -44,8 +43,6 @@ def open_reader_engine(path: Path) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = _connect_read_only(path)
         connection.execute("PRAGMA query_only=ON")
-        # Reading through the map takes half the time of copying pages (benchmarks/README.md).
-        connection.execute(f"PRAGMA mmap_size={_MAPPED_BYTES}")
         return connection
 
     return _engine(connect, "BEGIN", pool_size=_READERS, max_overflow=0)
