@@ -8,6 +8,9 @@ from indexer.errors import NotFoundError
 from indexer.storage import catalog, lexical
 from indexer.storage.commit import CATALOG
 from indexer.storage.engine import open_reader_engine, store_errors
+from indexer.storage.filters.fields import FieldTable
+from indexer.storage.filters.kept_fields import FILE as FIELDS
+from indexer.storage.filters.kept_fields import read_fields
 from indexer.storage.lexical_reader import open_snapshot
 from indexer.storage.manifest import sha256_of
 from indexer.storage.tables import ChunkRow, DocumentRow, EmbeddingRow, FileRow
@@ -34,6 +37,7 @@ def check(folder: Path) -> list[str]:
             head = catalog.head(connection)
             problems = _check_catalog(connection)
             problems += _check_vectors(folder, connection, head)
+            problems += _check_fields(folder, connection, head)
             return problems + _check_lexical(folder, connection, head)
     finally:
         engine.dispose()
@@ -89,6 +93,16 @@ def _check_codes(folder: Path, stored: Stored) -> list[str]:
     with open(folder / named.codes, "rb") as file:
         if sha256_of(file) != named.sha256:
             return ["vectors: the codes are damaged, though their times say they did not change"]
+    return []
+
+
+def _check_fields(folder: Path, connection: Connection, head: catalog.Head) -> list[str]:
+    kept = read_fields(folder, head)
+    if kept is None:  # small collections have none
+        return ["fields: the copy is damaged"] if (folder / FIELDS).exists() else []
+    kept = kept.caught_up(connection, head)
+    if not kept.is_same(FieldTable.empty().caught_up(connection, head)):
+        return ["fields: the copy holds other ids than the catalog"]
     return []
 
 

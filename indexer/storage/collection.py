@@ -60,7 +60,7 @@ class Collection:
         self._head = head
         self._vectors = SharedVectors(folder)
         self._lexical = SharedLexical(folder)
-        self._fields = SharedFields()
+        self._fields = SharedFields(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Self:

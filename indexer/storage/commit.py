@@ -18,6 +18,7 @@ from indexer.storage.apply import apply_changes
 from indexer.storage.catalog import Head
 from indexer.storage.encoding import encode_contract
 from indexer.storage.engine import open_writer_engine, store_errors
+from indexer.storage.filters import kept_fields
 from indexer.storage.lexical import LexicalWriter
 from indexer.storage.lock import WriterLock
 from indexer.storage.manifest import remove_leftovers
@@ -83,6 +84,7 @@ class Writer:
                 head = _claim(connection, folder, contract, reembed)
             vectors.disown_if_ahead(folder, head)
             lexical.disown_if_ahead(folder, head)
+            kept_fields.disown_if_ahead(folder, head)
             undo.pop_all()
             return cls(folder, engine, lock, contract)
         raise AssertionError("unreachable: store_errors lets nothing pass silently")
@@ -177,7 +179,7 @@ class Writer:
         return len(paths)
 
     def sync(self) -> None:
-        """Bring both copies to the catalog's generation, and drop removals nobody needs.
+        """Bring the copies to the catalog's generation, and drop removals nobody needs.
 
         Raises:
             StoreError: a copy cannot be written; the old one and the catalog are untouched.
@@ -185,6 +187,7 @@ class Writer:
         with store_errors(self._folder):
             self._sync_lexical()
             head = self._sync_vectors()
+            self._keep_fields()
             limit = head.generation - KEPT_REMOVALS
             if limit > head.removals_from:
                 with self._engine.begin() as connection:
@@ -218,6 +221,10 @@ class Writer:
             sync_vectors(self._folder, connection, head)
         self._vectors_behind = 0
         return head
+
+    def _keep_fields(self) -> None:
+        with self._reading() as connection:
+            kept_fields.keep_fields(self._folder, connection, catalog.head(connection))
 
     def _sync_lexical(self) -> None:
         with self._reading() as connection:

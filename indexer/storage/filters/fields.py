@@ -4,39 +4,19 @@ Of chunks only ids are held (24 bytes each), and they are followed from commit t
 documents are read when a filter first asks for them, once a generation.
 """
 
-import fnmatch
-import json
-import os
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.storage import catalog
 from indexer.storage.catalog import Head
-from indexer.storage.filters.where import (
-    AllOf,
-    AnyOf,
-    Documents,
-    Format,
-    Language,
-    Leaf,
-    Metadata,
-    Modified,
-    Not,
-    Path,
-    Where,
-)
-from indexer.storage.tables import ChunkRow, DocumentRow, FileRow
-
-Ids = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from indexer.storage.filters.columns import Column, Ids, Mask, condition_of
+from indexer.storage.filters.where import AllOf, AnyOf, Documents, Leaf, Not, Where
+from indexer.storage.tables import ChunkRow
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +40,7 @@ class FieldTable:
     chunks: Ids  # ascending
     documents_of: Ids  # document id of each
     embeddings_of: Ids  # embedding id of each
-    columns: dict[str, tuple[Ids, list[Any]]] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
     masks: dict[Where, Allowed] = field(default_factory=dict)
 
     @classmethod
@@ -68,6 +48,17 @@ class FieldTable:
         """At generation 0."""
         nothing = np.empty(0, np.int64)
         return cls(0, nothing, nothing, nothing)
+
+    def is_same(self, other: Self) -> bool:
+        """Whether both hold the same chunks, with the same documents and embeddings."""
+        return all(
+            np.array_equal(mine, theirs)
+            for mine, theirs in (
+                (self.chunks, other.chunks),
+                (self.documents_of, other.documents_of),
+                (self.embeddings_of, other.embeddings_of),
+            )
+        )
 
     def caught_up(self, connection: Connection, head: Head) -> Self:
         """The table at `head`, which is not older than this one.
@@ -145,64 +136,16 @@ class FieldTable:
         return np.full(size, value, np.bool_)
 
     def _column_mask(self, connection: Connection, where: Leaf) -> Mask:
-        name, holds = _test(where)
-        ids, values = self._column(connection, name)
-        mask = self._every(False)
-        verdicts: dict[Any, bool] = {}  # few values, many documents: each value is judged once
-        for document_id, value in zip(ids.tolist(), values, strict=True):
-            if value not in verdicts:
-                verdicts[value] = holds(value)
-            if verdicts[value] and document_id < len(mask):
-                mask[document_id] = True
-        return mask
-
-    def _column(self, connection: Connection, name: str) -> tuple[Ids, list[Any]]:
+        name, holds = condition_of(where)
         if name not in self.columns:
-            rows = connection.execute(_COLUMNS[name]).all()
-            ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-            self.columns[name] = ids, [row[1] for row in rows]
-        return self.columns[name]
+            self.columns[name] = Column.read(connection, name)
+        passing = self.columns[name].passing(holds)
+        mask = self._every(False)
+        mask[passing[passing < len(mask)]] = True  # those beyond have no chunk
+        return mask
 
 
 _KEPT_MASKS = 64
-_COLUMNS: dict[str, Any] = {
-    "path": select(DocumentRow.id, FileRow.path).join(FileRow, FileRow.id == DocumentRow.file_id),
-    "modified": select(DocumentRow.id, FileRow.mtime_ns).join(
-        FileRow, FileRow.id == DocumentRow.file_id
-    ),
-    "format": select(DocumentRow.id, DocumentRow.format),
-    "language": select(DocumentRow.id, DocumentRow.language),
-    "metadata": select(DocumentRow.id, DocumentRow.metadata_json),
-}
-
-
-def _test(where: Leaf) -> tuple[str, Callable[[Any], bool]]:
-    """(column, whether a value of it passes)."""
-    match where:
-        case Path(pattern):
-            matches = re.compile(fnmatch.translate(pattern), re.DOTALL).match
-            return "path", lambda path: matches(os.fsdecode(path)) is not None
-        case Format(names):
-            return "format", names.__contains__
-        case Language(names):
-            return "language", names.__contains__
-        case Modified(since, until):
-            return (
-                "modified",
-                lambda ns: (since is None or ns >= since) and (until is None or ns < until),
-            )
-        case Metadata(key, value):
-            return "metadata", lambda text: _holds(json.loads(text).get(key), value)
-        case Documents():
-            raise AssertionError("ids are no column")
-
-
-def _holds(found: Any, value: str) -> bool:
-    if isinstance(found, list):
-        return any(_holds(item, value) for item in found)
-    if isinstance(found, bool):
-        return value == ("true" if found else "false")
-    return found is not None and str(found) == value
 
 
 def _pairs(connection: Connection, column: InstrumentedAttribute[int], last: int) -> Ids:
