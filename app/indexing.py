@@ -20,9 +20,10 @@ from indexer.modes import Placement
 from indexer.pipeline.dry_run import DryRun, Known, predict
 from indexer.pipeline.run import IndexOptions
 from indexer.storage.collection import Collection
-from indexer.storage.vectors.build import BuildWishes, OnStage, is_due
+from indexer.storage.vectors.build import OnStage, is_due
 from indexer.storage.vectors.certificate import Certificate
 from indexer.storage.vectors.process import build_apart
+from indexer.storage.vectors.wishes import BuildWishes, keep_wishes
 from indexer.types import Contract
 
 
@@ -142,7 +143,8 @@ def _expected(models: Models, spec: ModelSpec) -> Option | None:
 def build_index(settings: Settings, folder: Path, on_stage: OnStage) -> Certificate | None:
     """Bring a large collection's vector index up to date, in a process of low priority.
 
-    None when nothing was due; searches go on all the while.
+    None when nothing was due; searches go on all the while. What is asked of the index is kept even
+    if the collection is too small for one.
 
     Raises:
         LockedError: another process is building it.
@@ -154,6 +156,7 @@ def build_index(settings: Settings, folder: Path, on_stage: OnStage) -> Certific
         None if budget is None else budget << 20,
         settings.threads or threads_for(read_cpu()[0]),
     )
+    keep_wishes(folder, wishes)
     return build_apart(folder, wishes, on_stage) if is_due(folder, wishes) else None
 
 

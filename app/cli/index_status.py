@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.cli.output import mebibytes
 from indexer.storage.vectors.certificate import Certificate
 
 
@@ -14,6 +15,17 @@ def certificate_line(certificate: Certificate) -> str:
         f"exact search by {certificate.queries} queries made of its passages, "
         f"{first.latency_ms:.1f} ms each; {kept} the target of {certificate.target:.2f}"
     )
+
+
+def wishes_line(wishes: dict[str, Any]) -> str:
+    """What is kept for the index that a collection will get once it is large; empty: nothing."""
+    target, budget = wishes["target_recall"], wishes["ram_budget_bytes"]
+    asked = [
+        None if target is None else f"recall@10 {target:.2f}",
+        None if budget is None else f"at most {mebibytes(budget)} RAM",
+    ]
+    said = ", ".join(part for part in asked if part is not None)
+    return said and f"asked of the index it gets once it is large: {said}"
 
 
 def certificate_values(certificate: Certificate) -> dict[str, Any]:

@@ -72,12 +72,16 @@ def _index(index: "IndexStatus") -> dict[str, Any]:
 
 def _index_lines(index: dict[str, Any]) -> list[list[str]]:
     """How vectors are searched, and what that was measured to find."""
-    from app.cli.index_status import certificate_line
+    from app.cli.index_status import certificate_line, wishes_line
     from app.cli.output import mebibytes
     from indexer.storage.vectors.certificate import Certificate
 
     if index["certificate"] is None:
-        return [["vector index", "exact: every vector is compared"]]
+        asked = wishes_line(index["wishes"])
+        return [
+            ["vector index", "exact: every vector is compared"],
+            *([["", asked]] if asked else []),
+        ]
     fresh = index["rows"] - index["covered"]
     return [
         [

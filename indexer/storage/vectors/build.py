@@ -33,6 +33,7 @@ from indexer.storage.vectors.library import Floats, Ids, Mask, import_faiss, thr
 from indexer.storage.vectors.mapped import DamagedRowsError, MappedRows
 from indexer.storage.vectors.measure import QUERIES, find_truth, measure
 from indexer.storage.vectors.stored import is_whole, open_coded, read_map
+from indexer.storage.vectors.wishes import BuildWishes, IndexWishes
 
 LOCK = "lock.index"
 SAMPLE_PER_LIST = 40  # rows k-means learns a list from; FAISS asks for 39
@@ -40,15 +41,6 @@ DEFAULT_TARGET = 0.99
 DRIFT = 0.1  # of the live rows gone since the recall was measured: it is measured again
 
 OnStage = Callable[[str, float], None]  # what is being done, and the share of it that is done
-
-
-@dataclass(frozen=True, slots=True)
-class BuildWishes:
-    """What a user asks of the index of a collection; None keeps what was asked before."""
-
-    target_recall: float | None = None  # at 10, against exact search
-    ram_budget_bytes: int | None = None  # anonymous memory of an opened index
-    threads: int = 1
 
 
 def is_due(folder: Path, wishes: BuildWishes) -> bool:
@@ -59,6 +51,8 @@ def is_due(folder: Path, wishes: BuildWishes) -> bool:
 
 def build(folder: Path, wishes: BuildWishes, on_stage: OnStage) -> Certificate | None:
     """Bring the codes up to date; None when nothing was due, or the rows changed meanwhile.
+
+    What is not wished now is as `keep_wishes` has kept it; this keeps nothing.
 
     Raises:
         LockedError: another process is building.
@@ -91,9 +85,8 @@ class _Plan:
 def _plan(folder: Path, manifest: RowsManifest, wishes: BuildWishes) -> _Plan | None:
     """What is to be done; None: nothing."""
     named = IndexManifest.read(folder, manifest)
-    kept_target, kept_budget = IndexManifest.wishes(folder)
-    target = wishes.target_recall or kept_target or DEFAULT_TARGET
-    budget = wishes.ram_budget_bytes or kept_budget
+    wanted = wishes.over(IndexWishes.kept(folder))
+    target, budget = wanted.target_recall or DEFAULT_TARGET, wanted.ram_budget_bytes
     live = manifest.count - manifest.dead
     if not needs_codes(live, manifest.dimension):
         return None

@@ -56,16 +56,6 @@ class IndexManifest:
             raise TypeError("not what was written")
         return cls(**{**own, "certificate": Certificate.from_dict(own["certificate"])})
 
-    @staticmethod
-    def wishes(folder: Path) -> tuple[float | None, int | None]:
-        """(target recall, RAM budget) asked for before, even if the rows are new since."""
-        values = read_json(folder / INDEX_MANIFEST) or {}
-        target, budget = values.get("target_recall"), values.get("ram_budget_bytes")
-        return (
-            target if isinstance(target, float | int) and 0 < target <= 1 else None,
-            budget if type(budget) is int and budget > 0 else None,
-        )
-
     def write(self, folder: Path) -> None:
         """Atomically."""
         write_json(folder / INDEX_MANIFEST, {"format": FORMAT, **asdict(self)})

@@ -8,6 +8,7 @@ from indexer.storage.vectors.certificate import Certificate
 from indexer.storage.vectors.choice import predicted_ram
 from indexer.storage.vectors.index_manifest import IndexManifest
 from indexer.storage.vectors.layout import RowsManifest
+from indexer.storage.vectors.wishes import IndexWishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +22,18 @@ class IndexStatus:
     lists: int
     subquantizers: int
     ram_bytes: int  # predicted anonymous memory of the opened index
-    ram_budget_bytes: int | None
+    wishes: IndexWishes  # what was asked, of these codes or of those to come
     certificate: Certificate | None  # what the codes were measured to find
 
 
 def index_status(folder: Path, head: Head) -> IndexStatus:
     """From what the manifests say; rows that are not on disk yet are not counted."""
-    rows = RowsManifest.read(folder)
+    rows, wishes = RowsManifest.read(folder), IndexWishes.kept(folder)
     if rows is None or not rows.fits(head):
-        return IndexStatus("exact", 0, 0, 0, 0, 0, 0, None, None)
+        return IndexStatus("exact", 0, 0, 0, 0, 0, 0, wishes, None)
     named = IndexManifest.read(folder, rows)
     if named is None:
-        return IndexStatus("exact", rows.count, rows.dead, 0, 0, 0, 9 * rows.count, None, None)
+        return IndexStatus("exact", rows.count, rows.dead, 0, 0, 0, 9 * rows.count, wishes, None)
     return IndexStatus(
         "codes",
         rows.count,
@@ -41,6 +42,6 @@ def index_status(folder: Path, head: Head) -> IndexStatus:
         named.lists,
         named.subquantizers,
         predicted_ram(named.spec, named.covered, rows.dimension),
-        named.ram_budget_bytes,
+        wishes,
         named.certificate,
     )

@@ -41,10 +41,12 @@ def test_large_collection_gets_an_index_that_status_vouches_for(
     cli: Cli, tmp_path: Path, home: Path
 ) -> None:
     docs = write_docs(tmp_path / "docs")
-    assert cli("index", str(docs), "--model", "minilm").code == 0
-    assert "exact: every vector is compared" in cli("status").out
+    assert cli("index", str(docs), "--model", "minilm", "--target-recall", "0.9").code == 0
+    small = cli("status").out
+    assert "exact: every vector is compared" in small
+    assert "asked of the index it gets once it is large: recall@10 0.90" in small
     fill(home / "collections" / "default")
-    ran = cli("index", "--target-recall", "0.9")
+    ran = cli("index")
     assert ran.code == 0
     assert "Building the vector index" in ran.err
     assert "Vector index: recall@10 0.9" in ran.err
@@ -53,6 +55,7 @@ def test_large_collection_gets_an_index_that_status_vouches_for(
     assert index["kind"] == "codes"
     assert index["covered"] == index["rows"] == ROWS + 6
     assert index["certificate"]["target_is_met"]
+    assert index["wishes"]["target_recall"] == 0.9
     assert "recall@10 0.9" in cli("status").out
     again = cli("index", "--json")
     assert json.loads(again.out)["index_built"] is None  # nothing is due

@@ -11,8 +11,9 @@ import pytest
 from indexer.storage.collection import Collection
 from indexer.storage.commit import Writer
 from indexer.storage.vectors import choice
-from indexer.storage.vectors.build import BuildWishes, build
+from indexer.storage.vectors.build import build
 from indexer.storage.vectors.certificate import Certificate
+from indexer.storage.vectors.wishes import BuildWishes, keep_wishes
 from indexer.types import (
     Changes,
     Chunk,
@@ -97,7 +98,9 @@ class Plain:
                 writer.sync()
 
     def build(self, **wishes: float) -> Certificate | None:
-        return build(self.folder, BuildWishes(**wishes), lambda _stage, _done: None)  # type: ignore[arg-type]
+        asked = BuildWishes(**wishes)  # type: ignore[arg-type]
+        keep_wishes(self.folder, asked)
+        return build(self.folder, asked, lambda _stage, _done: None)
 
     def reader(self) -> Collection:
         return Collection.open(self.folder)

@@ -12,9 +12,10 @@ from indexer.errors import LockedError, StoreError
 from indexer.storage.check import check
 from indexer.storage.lock import WriterLock
 from indexer.storage.manifest import read_json, write_json
-from indexer.storage.vectors.build import LOCK, BuildWishes, is_due
-from indexer.storage.vectors.layout import INDEX_MANIFEST, RowsManifest
+from indexer.storage.vectors.build import LOCK, is_due
+from indexer.storage.vectors.layout import INDEX_MANIFEST, WISHES, RowsManifest
 from indexer.storage.vectors.process import build_apart
+from indexer.storage.vectors.wishes import BuildWishes, IndexWishes, keep_wishes
 from indexer.types import Changes
 
 from .conftest import DIMENSION, Plain, clustered
@@ -229,6 +230,28 @@ def test_wishes_are_kept_and_a_smaller_budget_makes_smaller_codes(plain: Plain) 
     assert second.certificate is not None
     assert second.certificate.target == 0.9
     assert second.ram_bytes < first.ram_bytes
+
+
+def test_wishes_for_a_small_collection_hold_once_it_is_large(plain: Plain) -> None:
+    """They were kept with the codes, of which a small collection has none."""
+    plain.add("a", clustered(400))
+    assert plain.build(target_recall=0.9, ram_budget_bytes=51_000) is None
+    with plain.reader() as reader:
+        assert reader.status().index.wishes == IndexWishes(0.9, 51_000)
+    plain.add("b", clustered(1_600, seed=1))
+    certificate = plain.build()
+    assert certificate is not None
+    assert certificate.target == 0.9
+    with plain.reader() as reader:
+        assert reader.status().index.ram_bytes <= 51_000
+
+
+@pytest.mark.parametrize("harm", [{"format": 99}, {"target_recal": 0.9}])
+def test_wishes_of_another_version_mean_none(plain: Plain, harm: dict[str, Any]) -> None:
+    plain.folder.mkdir()
+    keep_wishes(plain.folder, BuildWishes(target_recall=0.8))
+    write_json(plain.folder / WISHES, {**(read_json(plain.folder / WISHES) or {}), **harm})
+    assert IndexWishes.kept(plain.folder) == IndexWishes()
 
 
 @pytest.mark.parametrize("where", [0.0, 0.01, 0.3, 0.7, 1.0])
