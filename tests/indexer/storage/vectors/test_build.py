@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from indexer.storage.check import check
 from indexer.storage.lock import WriterLock
 from indexer.storage.manifest import read_json, write_json
 from indexer.storage.vectors.build import LOCK, is_due
+from indexer.storage.vectors.codes import Codes
+from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.layout import INDEX_MANIFEST, WISHES, RowsManifest
 from indexer.storage.vectors.process import build_apart
 from indexer.storage.vectors.wishes import BuildWishes, IndexWishes, keep_wishes
 from indexer.types import Changes
 
-from .conftest import DIMENSION, Plain, clustered
+from .conftest import DIMENSION, IS_EXACT_CHEAPER, Plain, clustered
 
 pytestmark = pytest.mark.usefixtures("codes_from_500_rows")
 QUERIES = clustered(40, seed=77)
@@ -67,6 +70,25 @@ def test_target_that_cannot_be_reached_is_said(plain: Plain, monkeypatch: Any) -
     from app.cli.index_status import certificate_line
 
     assert "MISSES the target of 1.00" in certificate_line(certificate)
+
+
+@pytest.mark.parametrize(("exact_ms_per_row", "is_exact"), [(0.0, True), (1e9, False)])
+def test_all_rows_are_scored_where_that_costs_less(
+    plain: Plain, monkeypatch: Any, exact_ms_per_row: float, is_exact: bool
+) -> None:
+    plain.add("a", clustered(2_000))
+    certificate = plain.build()
+    assert certificate is not None
+    monkeypatch.setattr(VectorIndex, "_is_exact_cheaper", IS_EXACT_CHEAPER)
+    asked: list[int] = []
+    monkeypatch.setattr(Codes, "search", lambda *_: asked.append(1) or ([0], [0.0]))
+    with plain.reader() as reader, reader.snapshot() as now:
+        index = now.vectors.at(now.connection, now.head)
+        assert index.coded is not None
+        measured = replace(certificate, exact_ms_per_row=exact_ms_per_row)
+        index = replace(index, coded=replace(index.coded, certificate=measured))
+        index.search(QUERIES[0], 1)
+    assert (asked == []) is is_exact
 
 
 def test_scores_are_those_of_exact_search(plain: Plain) -> None:
