@@ -82,11 +82,12 @@ def _index_lines(index: dict[str, Any]) -> list[list[str]]:
             ["vector index", "exact: every vector is compared"],
             *([["", asked]] if asked else []),
         ]
-    fresh = index["rows"] - index["covered"]
+    fresh, prefix = index["rows"] - index["covered"], index["prefix_dim"]
+    part = "" if prefix is None else f" of the first {prefix:,} dimensions"
     return [
         [
             "vector index",
-            f"{index['lists']:,} lists of {index['subquantizers'] // 2}-byte codes, the best "
+            f"{index['lists']:,} lists of {index['subquantizers'] // 2}-byte codes{part}, the best "
             f"scored exactly; {fresh:,} newer vectors exact; {mebibytes(index['ram_bytes'])} RAM",
         ],
         ["", certificate_line(Certificate.from_dict(index["certificate"]))],

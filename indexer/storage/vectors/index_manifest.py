@@ -19,6 +19,7 @@ class IndexManifest:
     codes: str  # name of their file
     sha256: str
     covered: int  # rows, from the first on
+    coded_dimension: int  # of each row, from the first on
     lists: int
     subquantizers: int
     trained_on: int  # live rows when lists and codes were learned
@@ -46,12 +47,13 @@ class IndexManifest:
         except (KeyError, TypeError):
             return None
         is_ours = fnmatch(found.codes, f"vectors-{rows.build}-*{CODES_SUFFIX}")
-        return found if is_ours and 0 < found.covered <= rows.count else None
+        fits = 0 < found.covered <= rows.count and 0 < found.coded_dimension <= rows.dimension
+        return found if is_ours and fits else None
 
     @classmethod
     def _of(cls, values: dict[str, Any]) -> Self:
         own = {field.name: values[field.name] for field in fields(cls)}
-        numbers = ("covered", "lists", "subquantizers", "trained_on")
+        numbers = ("covered", "coded_dimension", "lists", "subquantizers", "trained_on")
         if not all(type(own[name]) is int for name in numbers) or "/" in own["codes"]:
             raise TypeError("not what was written")
         return cls(**{**own, "certificate": Certificate.from_dict(own["certificate"])})

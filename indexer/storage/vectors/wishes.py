@@ -15,6 +15,7 @@ class IndexWishes:
 
     target_recall: float | None = None  # at 10, against exact search
     ram_budget_bytes: int | None = None  # anonymous memory of an opened index
+    prefix_dim: int | None = None  # dimensions of each row to code, from the first on; 0: all
 
     @classmethod
     def kept(cls, folder: Path) -> "IndexWishes":
@@ -29,8 +30,13 @@ class IndexWishes:
 
     def over(self, kept: "IndexWishes") -> "IndexWishes":
         """These, and what was asked before where nothing is asked now."""
-        asked: dict[str, Any] = {name.name: getattr(self, name.name) for name in fields(kept)}
-        return replace(kept, **{name: value for name, value in asked.items() if value is not None})
+        asked: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(kept)}
+        both = replace(kept, **{name: value for name, value in asked.items() if value is not None})
+        return replace(both, prefix_dim=both.prefix_dim or None)
+
+    def coded_dimension(self, dimension: int) -> int:
+        """Of rows of that dimension; a prefix kept for longer rows than there are now is void."""
+        return min(self.prefix_dim or dimension, dimension)
 
 
 @dataclass(frozen=True, slots=True)

@@ -314,6 +314,7 @@ def test_codes_of_another_collection_are_not_believed(make_plain: Any) -> None:
         lambda values: values["certificate"].pop("live"),
         lambda values: values.update(covered=10**9),
         lambda values: values.update(covered="many"),
+        lambda values: values.update(coded_dimension=DIMENSION + 1),
         lambda values: values.update(codes="../../etc/passwd"),
         lambda values: values.update(format=99),
         lambda values: values.clear(),
@@ -332,11 +333,14 @@ def test_index_manifest_of_another_version_means_no_codes(plain: Plain, harm: An
     assert searched(plain) == "codes"
 
 
-def test_large_damaged_rows_are_found_when_touched(plain: Plain, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("prefix_dim", [0, 16])
+def test_large_damaged_rows_are_found_when_touched(
+    plain: Plain, monkeypatch: Any, prefix_dim: int
+) -> None:
     from indexer.storage.vectors import mapped
 
     plain.add("a", clustered(3_000))
-    plain.build()
+    plain.build(prefix_dim=prefix_dim)
     monkeypatch.setattr(mapped, "WHOLE_CHECK_BYTES", 0)  # as if the file were large
     with plain.reader() as reader:
         target = plain.true_nearest(QUERIES[0], 1)[0]
@@ -491,15 +495,19 @@ def test_child_that_dies_leaves_searches_exact(plain: Plain, monkeypatch: Any) -
         assert plain.recall(reader, QUERIES) == 1.0
 
 
-@pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001])
-def test_filters_keep_the_promised_recall_and_give_k_hits(plain: Plain, share: float) -> None:
+@pytest.mark.parametrize(
+    ("share", "prefix_dim"), [(0.5, 0), (0.1, 0), (0.01, 0), (0.001, 0), (0.05, 16)]
+)
+def test_filters_keep_the_promised_recall_and_give_k_hits(
+    plain: Plain, share: float, prefix_dim: int
+) -> None:
     from indexer.storage.filters.where import Documents
 
     size = 50
     for start in range(0, 6_000, size):  # each file a random sample, as folders of notes are
         file = f"f{start // size}"
         plain.add(file, clustered(size, seed=start), sync=start == 6_000 - size)
-    plain.build()
+    plain.build(prefix_dim=prefix_dim)
     with plain.reader() as reader:
         documents = reader.documents(limit=1_000)
         chosen = documents[: max(1, round(share * len(documents)))]
