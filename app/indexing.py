@@ -14,15 +14,18 @@ from indexer.documents.read import ReadLimits
 from indexer.embedding.planning.choose import expected, plan_for
 from indexer.embedding.planning.plan import Option
 from indexer.embedding.planning.size import read_size
+from indexer.embedding.proof.prove import Say
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import UsageError
 from indexer.modes import Placement
 from indexer.pipeline.dry_run import DryRun, Known, predict
 from indexer.pipeline.run import IndexOptions
 from indexer.storage.collection import Collection
-from indexer.storage.vectors.build import BuildWishes, OnStage, is_due
+from indexer.storage.vectors.build import OnStage, is_due
 from indexer.storage.vectors.certificate import Certificate
+from indexer.storage.vectors.choice import check_prefix
 from indexer.storage.vectors.process import build_apart
+from indexer.storage.vectors.wishes import BuildWishes, keep_wishes
 from indexer.types import Contract
 
 
@@ -139,21 +142,42 @@ def _expected(models: Models, spec: ModelSpec) -> Option | None:
     return expected(plan, wishes)
 
 
-def build_index(settings: Settings, folder: Path, on_stage: OnStage) -> Certificate | None:
+def index_wishes(
+    settings: Settings, spec: ModelSpec, contract: Contract, say: Say | None = None
+) -> BuildWishes:
+    """What the settings ask of a collection's vector index; `say` is told of a doubt.
+
+    Raises:
+        UsageError: its vectors have no such prefix.
+    """
+    if settings.prefix_dim:
+        check_prefix(settings.prefix_dim, contract.dimension)
+        if say is not None and not spec.is_mrl:
+            say(
+                f"{spec.model} is not known to be trained for shorter vectors (MRL): its first "
+                f"{settings.prefix_dim} dimensions may find little. `semsearch status` will tell "
+                "what they were measured to find; --prefix-dim all goes back."
+            )
+    budget = settings.ram_budget_mib
+    return BuildWishes(
+        target_recall=settings.target_recall,
+        ram_budget_bytes=None if budget is None else budget << 20,
+        prefix_dim=settings.prefix_dim,
+        threads=thread_count(settings),
+    )
+
+
+def build_index(folder: Path, wishes: BuildWishes, on_stage: OnStage) -> Certificate | None:
     """Bring a large collection's vector index up to date, in a process of low priority.
 
-    None when nothing was due; searches go on all the while.
+    None when nothing was due; searches go on all the while. What is asked of the index is kept even
+    if the collection is too small for one.
 
     Raises:
         LockedError: another process is building it.
         StoreError: it could not be built; the old state stays.
     """
-    budget = settings.ram_budget_mib
-    wishes = BuildWishes(
-        settings.target_recall,
-        None if budget is None else budget << 20,
-        thread_count(settings),
-    )
+    keep_wishes(folder, wishes)
     return build_apart(folder, wishes, on_stage) if is_due(folder, wishes) else None
 
 

@@ -57,6 +57,15 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _all_as_0(value: object) -> object:
+    """`all` dimensions as 0: a number that no prefix has."""
+    if isinstance(value, str) and not value.removeprefix("-").isdecimal():
+        if value != "all":
+            raise ValueError("a number of dimensions, or all")
+        return 0
+    return value
+
+
 def _without_secrets(urls: tuple[str, ...]) -> tuple[str, ...]:
     if any("@" in url for url in urls):
         raise ValueError("an address holds no user name or key; give the key as endpoint_key")
@@ -171,6 +180,15 @@ class Settings(BaseModel):
     ram_budget_mib: Annotated[
         int | None,
         Field(ge=1, le=1 << 24, description="Memory for a collection's vector index; unset: any"),
+    ] = None
+    prefix_dim: Annotated[
+        int | None,
+        BeforeValidator(_all_as_0),
+        Field(
+            ge=0,
+            description="Leading dimensions that a large collection's index codes (MRL models), or "
+            "all; unset: as before",
+        ),
     ] = None
     k: Annotated[int, Field(ge=1, le=1000, description="Hits per answer")] = 10
     host: Annotated[str, Field(description="Address the service listens on")] = "127.0.0.1"

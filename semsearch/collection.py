@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from app.indexing import build_index, choose_model, index_options, targets
+from app.indexing import build_index, choose_model, index_options, index_wishes, targets
 from app.search.answer import Mode
 from app.search.collections import Collections
 from app.search.models import Models
@@ -55,13 +55,14 @@ class Collection:
         name, spec, contract = choose_model(self._settings, self._models, folder, reembed=reembed)
         # No worker processes: they would run an unguarded calling script a second time.
         options = index_options(self._settings, contract, include, exclude, workers=0)
+        wishes = index_wishes(self._settings, spec, contract)
         if name is not None:
             self._models.remember(spec.weights_sha256, name)
         embedder = self._models.embedder(spec, contract.dimension)
         with Writer.open(folder, contract, reembed=reembed) as writer:
             self._models.admit_to(folder, embedder)
             report = index(wanted, writer, embedder, contract, options)
-        build_index(self._settings, folder, lambda _stage, _done: None)
+        build_index(folder, wishes, lambda _stage, _done: None)
         return report.to_dict()
 
     def search(

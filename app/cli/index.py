@@ -57,6 +57,14 @@ def index(
             help="Memory in MiB for a large collection's vector index; kept.", show_default=False
         ),
     ] = None,
+    prefix_dim: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INTEGER|all",
+            help="Find candidates by so many leading dimensions (MRL models); kept.",
+            show_default="all",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index files and folders, or bring a collection up to date."""
@@ -69,6 +77,7 @@ def index(
         endpoints=endpoint,
         target_recall=target_recall,
         ram_budget_mib=ram_budget,
+        prefix_dim=prefix_dim,
     )
     globs = (include or [], exclude or [])
     _run(settings, paths or [], globs, dry_run=dry_run, reembed=reembed, as_json=as_json)
@@ -89,6 +98,7 @@ def _run(
         choose_model,
         foresee,
         index_options,
+        index_wishes,
         is_collection,
         targets,
     )
@@ -107,6 +117,7 @@ def _run(
         name, spec, contract = choose_model(settings, models, folder, reembed=reembed)
         workers = min(WORKERS, thread_count(settings))
         options = index_options(settings, contract, *globs, workers=workers)
+        wishes = index_wishes(settings, spec, contract, screen.note)
         if dry_run:
             show_dry_run(foresee(models, wanted, folder, spec, contract, options), as_json)
             return
@@ -123,7 +134,7 @@ def _run(
                 embedder = models.embedder(spec, contract.dimension)
                 models.admit_to(folder, embedder)
                 report = run_index(wanted, writer, embedder, contract, options, screen.on_progress)
-            built = build_index(settings, folder, screen.on_build)
+            built = build_index(folder, wishes, screen.on_build)
         except KeyboardInterrupt:
             say_interrupted()
             raise typer.Exit(130) from None

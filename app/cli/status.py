@@ -72,17 +72,22 @@ def _index(index: "IndexStatus") -> dict[str, Any]:
 
 def _index_lines(index: dict[str, Any]) -> list[list[str]]:
     """How vectors are searched, and what that was measured to find."""
-    from app.cli.index_status import certificate_line
+    from app.cli.index_status import certificate_line, wishes_line
     from app.cli.output import mebibytes
     from indexer.storage.vectors.certificate import Certificate
 
     if index["certificate"] is None:
-        return [["vector index", "exact: every vector is compared"]]
-    fresh = index["rows"] - index["covered"]
+        asked = wishes_line(index["wishes"])
+        return [
+            ["vector index", "exact: every vector is compared"],
+            *([["", asked]] if asked else []),
+        ]
+    fresh, prefix = index["rows"] - index["covered"], index["prefix_dim"]
+    part = "" if prefix is None else f" of the first {prefix:,} dimensions"
     return [
         [
             "vector index",
-            f"{index['lists']:,} lists of {index['subquantizers'] // 2}-byte codes, the best "
+            f"{index['lists']:,} lists of {index['subquantizers'] // 2}-byte codes{part}, the best "
             f"scored exactly; {fresh:,} newer vectors exact; {mebibytes(index['ram_bytes'])} RAM",
         ],
         ["", certificate_line(Certificate.from_dict(index["certificate"]))],

@@ -23,8 +23,8 @@ from indexer.storage.check import check
 from indexer.storage.collection import Collection
 from indexer.storage.commit import Writer
 from indexer.storage.filters.where import Metadata
-from indexer.storage.vectors.build import BuildWishes
 from indexer.storage.vectors.process import build_apart
+from indexer.storage.vectors.wishes import BuildWishes
 from indexer.types import (
     Changes,
     Chunk,

@@ -13,11 +13,11 @@ import numpy as np
 from engine import Engine, serve
 
 from indexer.storage.vectors.append import RowAppender
-from indexer.storage.vectors.build import BuildWishes
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.layout import RowsManifest
 from indexer.storage.vectors.process import build_apart
 from indexer.storage.vectors.stored import open_stored
+from indexer.storage.vectors.wishes import BuildWishes
 
 _ADD = 20_000
 

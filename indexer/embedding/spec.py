@@ -42,6 +42,11 @@ class ModelSpec:
     weights_sha256: str  # sha256 over the sorted hex sha256s of the weight files
     weights_bytes: int  # 0: only a remote machine holds them
 
+    @property
+    def is_mrl(self) -> bool:
+        """Whether it was trained so that a vector's first values alone mean the same (MRL)."""
+        return self.architecture == "qwen3"
+
     def check_dimension(self, dimension: int | None) -> int:
         """The dimension to use; None means the model's own.
 
@@ -50,10 +55,7 @@ class ModelSpec:
         """
         if dimension is None:
             return self.hidden_size
-        # Only models trained so (Matryoshka) keep their meaning when cut.
-        least = self.hidden_size
-        if self.architecture == "qwen3":
-            least = min(_SMALLEST_MRL, self.hidden_size)
+        least = min(_SMALLEST_MRL, self.hidden_size) if self.is_mrl else self.hidden_size
         if not least <= dimension <= self.hidden_size:
             if least == self.hidden_size:
                 raise UsageError(

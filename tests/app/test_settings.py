@@ -62,6 +62,7 @@ def test_every_setting_can_be_given_in_the_environment(config: Path) -> None:
         "read_output_mib": "2",
         "target_recall": "0.95",
         "ram_budget_mib": "300",
+        "prefix_dim": "256",
         "k": "7",
         "host": "localhost",
         "port": "0",

@@ -29,10 +29,12 @@ from indexer.storage.vectors.layout import (
     note_damage,
     remove_other_codes,
 )
-from indexer.storage.vectors.library import Floats, Ids, Mask, import_faiss, threads
+from indexer.storage.vectors.library import Ids, Mask, import_faiss, threads
 from indexer.storage.vectors.mapped import DamagedRowsError, MappedRows
 from indexer.storage.vectors.measure import QUERIES, find_truth, measure
+from indexer.storage.vectors.prefix import seen
 from indexer.storage.vectors.stored import is_whole, open_coded, read_map
+from indexer.storage.vectors.wishes import BuildWishes, IndexWishes
 
 LOCK = "lock.index"
 SAMPLE_PER_LIST = 40  # rows k-means learns a list from; FAISS asks for 39
@@ -40,15 +42,6 @@ DEFAULT_TARGET = 0.99
 DRIFT = 0.1  # of the live rows gone since the recall was measured: it is measured again
 
 OnStage = Callable[[str, float], None]  # what is being done, and the share of it that is done
-
-
-@dataclass(frozen=True, slots=True)
-class BuildWishes:
-    """What a user asks of the index of a collection; None keeps what was asked before."""
-
-    target_recall: float | None = None  # at 10, against exact search
-    ram_budget_bytes: int | None = None  # anonymous memory of an opened index
-    threads: int = 1
 
 
 def is_due(folder: Path, wishes: BuildWishes) -> bool:
@@ -59,6 +52,8 @@ def is_due(folder: Path, wishes: BuildWishes) -> bool:
 
 def build(folder: Path, wishes: BuildWishes, on_stage: OnStage) -> Certificate | None:
     """Bring the codes up to date; None when nothing was due, or the rows changed meanwhile.
+
+    What is not wished now is as `keep_wishes` has kept it; this keeps nothing.
 
     Raises:
         LockedError: another process is building.
@@ -84,6 +79,7 @@ def build(folder: Path, wishes: BuildWishes, on_stage: OnStage) -> Certificate |
 class _Plan:
     target: float
     ram_budget_bytes: int | None
+    coded_dimension: int
     spec: CodeSpec
     trained_on: int | None  # live rows when the codes to go on with were learned; None: learn anew
 
@@ -91,26 +87,27 @@ class _Plan:
 def _plan(folder: Path, manifest: RowsManifest, wishes: BuildWishes) -> _Plan | None:
     """What is to be done; None: nothing."""
     named = IndexManifest.read(folder, manifest)
-    kept_target, kept_budget = IndexManifest.wishes(folder)
-    target = wishes.target_recall or kept_target or DEFAULT_TARGET
-    budget = wishes.ram_budget_bytes or kept_budget
+    wanted = wishes.over(IndexWishes.kept(folder))
+    target, budget = wanted.target_recall or DEFAULT_TARGET, wanted.ram_budget_bytes
     live = manifest.count - manifest.dead
     if not needs_codes(live, manifest.dimension):
         return None
-    spec = choose_codes(live, manifest.dimension, budget)
-    if named is None or not is_whole(folder, named) or _is_outgrown(named, spec, live):
-        return _Plan(target, budget, spec, None)
+    coded = wanted.coded_dimension(manifest.dimension)
+    spec = choose_codes(live, coded, budget)
+    if named is None or not is_whole(folder, named) or _is_outgrown(named, coded, spec, live):
+        return _Plan(target, budget, coded, spec, None)
     fresh = manifest.count - named.covered
     has_drifted = live < named.certificate.live * (1 - DRIFT)
     if fresh > fresh_limit(manifest.dimension) or has_drifted or named.target_recall != target:
-        return _Plan(target, budget, spec, named.trained_on)
+        return _Plan(target, budget, coded, spec, named.trained_on)
     return None
 
 
-def _is_outgrown(named: IndexManifest, spec: CodeSpec, live: int) -> bool:
+def _is_outgrown(named: IndexManifest, coded: int, spec: CodeSpec, live: int) -> bool:
     """Whether codes for so many rows would be other ones than those there are."""
     least, most = named.trained_on / RETRAIN_GROWTH, named.trained_on * RETRAIN_GROWTH
-    return named.subquantizers != spec.subquantizers or not least < live < most
+    is_other = (named.coded_dimension, named.subquantizers) != (coded, spec.subquantizers)
+    return is_other or not least < live < most
 
 
 class _Build:
@@ -160,7 +157,7 @@ class _Build:
             if coded is not None:
                 return coded.codes
         self._on_stage("learning lists and codes", 0.0)
-        sample: Floats = self._rows.rows[trainable].astype(np.float32)
+        sample = seen(self._rows.rows[trainable], self._plan.coded_dimension)
         return Codes.train(self._plan.spec, sample)
 
     def _code(self, codes: Codes) -> None:
@@ -194,6 +191,7 @@ class _Build:
             codes=name,
             sha256=digest,
             covered=codes.covered,
+            coded_dimension=codes.dimension,
             lists=codes.lists,
             subquantizers=plan.spec.subquantizers,
             trained_on=trained_on,

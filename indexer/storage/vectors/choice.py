@@ -5,6 +5,8 @@ The figures are measured, see docs/decisions/0015-the-vector-index.md.
 
 from dataclasses import dataclass
 
+from indexer.errors import UsageError
+
 # Exact search reads every row: 0.07 ms a million elements on one core, so about 2 ms at this size.
 EXACT_ELEMENTS = 30_000_000
 # Fresh rows are searched exactly beside the codes until they cost as much as the codes do.
@@ -14,6 +16,9 @@ RETRAIN_GROWTH = 2.0
 # To drop dead rows the file is written anew, and codes over it learned anew: only when so much is
 # dead.
 DEAD_LEAST, DEAD_SHARE, DEAD_SHARE_CODED = 1_000, 0.1, 0.3
+# No model's vectors are known to mean much below (Qwen3-Embedding was trained down to it), and a
+# prefix of 257 dimensions could only be coded as one piece.
+LEAST_PREFIX, PREFIX_STEP = 32, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def is_worth_compacting(dead: int, count: int, has_codes: bool) -> bool:
 
 
 def choose_codes(live: int, dimension: int, ram_budget_bytes: int | None = None) -> CodeSpec:
-    """Lists and code size for so many rows.
+    """Lists and code size for so many rows, of which that many dimensions are coded.
 
     The budget halves the codes as often as it must, down to 16 dimensions a subquantizer: shorter
     ones rank so badly that scoring more rows exactly costs more than it saves.
@@ -69,8 +74,25 @@ def choose_codes(live: int, dimension: int, ram_budget_bytes: int | None = None)
     return CodeSpec(lists, subquantizers)
 
 
+def check_prefix(prefix: int, dimension: int) -> None:
+    """Whether so many of that many dimensions can be coded instead of all.
+
+    Raises:
+        UsageError: too few, not fewer, or no number that codes divide well.
+    """
+    if not LEAST_PREFIX <= prefix < dimension or prefix % PREFIX_STEP:
+        raise UsageError(
+            f"A prefix of {prefix:,} dimensions: it must be a multiple of {PREFIX_STEP}, at least "
+            f"{LEAST_PREFIX}, and less than the {dimension:,} of the collection's vectors. Choose "
+            "another one, or --prefix-dim all."
+        )
+
+
 def predicted_ram(spec: CodeSpec, rows: int, dimension: int) -> int:
-    """Bytes of memory of an opened index: codes, centroids, ids of rows and dead marks."""
+    """Bytes of memory of an opened index: codes, centroids, ids of rows and dead marks.
+
+    `dimension`: how many of each row's are coded.
+    """
     return int(rows * (spec.code_bytes + 9) + spec.lists * dimension * 4)
 
 

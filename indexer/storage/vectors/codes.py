@@ -23,6 +23,7 @@ from indexer.storage.vectors.library import (
 )
 from indexer.storage.vectors.list_file import read_lists, write_lists
 from indexer.storage.vectors.mapped import MappedRows
+from indexer.storage.vectors.prefix import for_whole_rows, seen
 
 ADD_ROWS = 20_000  # at a time: 80 MB of float32 at 1,024 dimensions
 _SMALLEST_CLUSTER = 39  # FAISS warns below this many training rows a list
@@ -52,7 +53,7 @@ class Codes:
 
     @property
     def dimension(self) -> int:
-        """Of the vectors."""
+        """Of each row, from the first on, that are coded."""
         return int(self._index.d)
 
     @classmethod
@@ -73,12 +74,13 @@ class Codes:
     def add(self, rows: Rows) -> Iterator[int]:
         """Code more rows, a block at a time; gives how many are covered after each."""
         for start in range(0, len(rows), ADD_ROWS):
-            self._index.add(rows[start : start + ADD_ROWS].astype(np.float32))
+            self._index.add(seen(rows[start : start + ADD_ROWS], self.dimension))
             yield self.covered
 
     def nearest_codes(self, queries: Floats, k: int, lists: int, chosen: Any = None) -> Ids:
         """Positions of the k best by code, best first, shape (n, k), -1 where there are fewer."""
-        found: Ids = self._index.search(queries, k, params=self._parameters(lists, chosen))[1]
+        first = np.ascontiguousarray(queries[:, : self.dimension])
+        found: Ids = self._index.search(first, k, params=self._parameters(lists, chosen))[1]
         return found
 
     def search(
@@ -96,11 +98,13 @@ class Codes:
         faiss = import_faiss()
         k = min(k, self.covered)
         candidates = min(max(effort.candidates, k), self.covered)
-        parameters = self._parameters(effort.lists, chosen)
         with threads(1):
             if not rows.is_checked:
-                found = self._index.search(query, candidates, params=parameters)[1][0]
+                found = self.nearest_codes(query, candidates, effort.lists, chosen)[0]
                 rows.check(found[found >= 0])
+            parameters = self._parameters(effort.lists, chosen)
+            if self.dimension < query.shape[1]:
+                parameters = faiss.SearchParametersPreTransform(index_params=parameters)
             refining = faiss.IndexRefineSearchParameters(
                 k_factor=candidates / k, base_index_params=parameters
             )
@@ -111,7 +115,8 @@ class Codes:
     def _refine(self, rows: Rows) -> Any:
         if self._refined is None or self._refined[0] is not rows:
             exact = flat_view(rows[: self.covered])
-            self._refined = rows, exact, import_faiss().IndexRefine(self._index, exact)
+            coded = for_whole_rows(self._index, rows.shape[1])
+            self._refined = rows, exact, import_faiss().IndexRefine(coded, exact)
         return self._refined[2]
 
     def _parameters(self, lists: int, chosen: Any) -> Any:

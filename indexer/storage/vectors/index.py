@@ -122,6 +122,8 @@ class VectorIndex:
         if self._is_exact_cheaper(self.coded, k, possible):
             return [self._exact(self.stored, query, k, allowed)]
         coded = self._search_codes(self.coded, self.mapped, query, k, passing, possible)
+        if len(coded[0]) < min(k, possible):  # FAISS gives none where codes cannot tell rows apart
+            return [self._exact(self.stored, query, k, allowed)]
         return [coded, self._exact(self.fresh, query, k, allowed)]
 
     def _search_codes(

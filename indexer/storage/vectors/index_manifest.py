@@ -21,6 +21,7 @@ class IndexManifest:
     codes: str  # name of their file
     sha256: str
     covered: int  # rows, from the first on
+    coded_dimension: int  # of each row, from the first on
     lists: int
     subquantizers: int
     trained_on: int  # live rows when lists and codes were learned
@@ -48,25 +49,16 @@ class IndexManifest:
         except (KeyError, TypeError):
             return None
         is_ours = fnmatch(found.codes, f"vectors-{rows.build}-*{CODES_SUFFIX}")
-        return found if is_ours and 0 < found.covered <= rows.count else None
+        fits = 0 < found.covered <= rows.count and 0 < found.coded_dimension <= rows.dimension
+        return found if is_ours and fits else None
 
     @classmethod
     def _of(cls, values: dict[str, Any]) -> Self:
         own = {field.name: values[field.name] for field in fields(cls)}
-        numbers = ("covered", "lists", "subquantizers", "trained_on")
+        numbers = ("covered", "coded_dimension", "lists", "subquantizers", "trained_on")
         if not all(type(own[name]) is int for name in numbers) or "/" in own["codes"]:
             raise TypeError("not what was written")
         return cls(**{**own, "certificate": Certificate.from_dict(own["certificate"])})
-
-    @staticmethod
-    def wishes(folder: Path) -> tuple[float | None, int | None]:
-        """(target recall, RAM budget) asked for before, even if the rows are new since."""
-        values = read_json(folder / INDEX_MANIFEST) or {}
-        target, budget = values.get("target_recall"), values.get("ram_budget_bytes")
-        return (
-            target if isinstance(target, float | int) and 0 < target <= 1 else None,
-            budget if type(budget) is int and budget > 0 else None,
-        )
 
     def write(self, folder: Path) -> None:
         """Atomically."""

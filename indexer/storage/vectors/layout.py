@@ -4,6 +4,7 @@
     vectors-<build>.rows          raw little-endian float16, row after row; grows at its end
     vectors-<build>-<gen>.map     ids of the rows, which are dead, a checksum for each block
     vectors.index.json            which codes cover the first rows, and what was measured of them
+    vectors.wishes.json           what users ask of such codes
     vectors-<build>-<any>.codes   those codes, see list_file
 
 Each small file is written whole under a new name before the JSON that names it is replaced, so a
@@ -26,6 +27,7 @@ from indexer.storage.vectors.library import Ids, Mask
 MANIFEST, ROWS_SIDECAR = "vectors.json", "vectors.trust.json"
 DAMAGE = "vectors.damaged.json"  # a reader met damaged rows: the next sync writes them anew
 INDEX_MANIFEST, CODES_SIDECAR = "vectors.index.json", "vectors.index.trust.json"
+WISHES = "vectors.wishes.json"
 OWNED = "vectors-*"  # every file that the two manifests may name
 CODES_SUFFIX = ".codes"
 UNFINISHED_CODES = f".vectors-*{CODES_SUFFIX}.*.tmp"

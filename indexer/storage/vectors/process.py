@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import LockedError, StoreError
-from indexer.storage.vectors.build import BuildWishes, OnStage, build
+from indexer.storage.vectors.build import OnStage, build
 from indexer.storage.vectors.certificate import Certificate
+from indexer.storage.vectors.wishes import BuildWishes
 
 # Searches and writers go first, yet on a busy machine the build still gets a tenth of a core: at 19
 # it got so little that one of 20 s took over five minutes.

@@ -88,7 +88,7 @@ def open_coded(folder: Path, manifest: RowsManifest, *, growable: bool = False) 
         codes = _read_codes(folder, named, growable)
     except (OSError, ValueError, RuntimeError):
         return None
-    if codes is None or (codes.dimension, codes.covered) != (manifest.dimension, named.covered):
+    if codes is None or (codes.dimension, codes.covered) != (named.coded_dimension, named.covered):
         return None
     return Coded(codes, named.certificate)
 

@@ -41,10 +41,15 @@ def test_large_collection_gets_an_index_that_status_vouches_for(
     cli: Cli, tmp_path: Path, home: Path
 ) -> None:
     docs = write_docs(tmp_path / "docs")
-    assert cli("index", str(docs), "--model", "minilm").code == 0
-    assert "exact: every vector is compared" in cli("status").out
+    wishes = ("--target-recall", "0.9", "--prefix-dim", "192")
+    first = cli("index", str(docs), "--model", "minilm", *wishes)
+    assert first.code == 0
+    assert "is not known to be trained for shorter vectors (MRL)" in first.err
+    small = cli("status").out
+    assert "exact: every vector is compared" in small
+    assert "once it is large: recall@10 0.90, codes of the first 192 dimensions" in small
     fill(home / "collections" / "default")
-    ran = cli("index", "--target-recall", "0.9")
+    ran = cli("index")
     assert ran.code == 0
     assert "Building the vector index" in ran.err
     assert "Vector index: recall@10 0.9" in ran.err
@@ -53,6 +58,9 @@ def test_large_collection_gets_an_index_that_status_vouches_for(
     assert index["kind"] == "codes"
     assert index["covered"] == index["rows"] == ROWS + 6
     assert index["certificate"]["target_is_met"]
+    assert index["wishes"]["target_recall"] == 0.9
+    assert index["prefix_dim"] == 192
+    assert "48-byte codes of the first 192 dimensions" in cli("status").out
     assert "recall@10 0.9" in cli("status").out
     again = cli("index", "--json")
     assert json.loads(again.out)["index_built"] is None  # nothing is due
@@ -63,7 +71,13 @@ def test_large_collection_gets_an_index_that_status_vouches_for(
 
 def test_wrong_wishes_are_refused(cli: Cli, tmp_path: Path) -> None:
     docs = write_docs(tmp_path / "docs")
-    for flag, value in (("--target-recall", "1.5"), ("--ram-budget", "0")):
+    for flag, value in (
+        ("--target-recall", "1.5"),
+        ("--ram-budget", "0"),
+        ("--prefix-dim", "384"),
+        ("--prefix-dim", "16"),
+        ("--prefix-dim", "most"),
+    ):
         ran = cli("index", str(docs), "--model", "minilm", flag, value)
         assert ran.code == 2
         assert value in ran.err
@@ -77,3 +91,12 @@ def test_missed_target_is_said() -> None:
         "recall@10 0.800 (95 % sure of 0.750) against exact search by 500 queries made of its "
         "passages, 1.2 ms each; MISSES the target of 0.99"
     )
+
+
+def test_target_that_only_deep_searches_miss_is_said() -> None:
+    points = tuple(
+        Point(k, Effort(9, 9), recall, recall, 1.25)
+        for k, recall in ((10, 0.995), (100, 0.992), (1000, 0.951))
+    )
+    line = certificate_line(Certificate(0.99, 500, 9_000, 9_000, 1e-5, points, points[:1]))
+    assert line.endswith("1.2 ms each; MISSES the target of 0.99 for the 1,000 nearest (0.951)")

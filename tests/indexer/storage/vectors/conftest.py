@@ -11,8 +11,10 @@ import pytest
 from indexer.storage.collection import Collection
 from indexer.storage.commit import Writer
 from indexer.storage.vectors import choice
-from indexer.storage.vectors.build import BuildWishes, build
+from indexer.storage.vectors.build import build
 from indexer.storage.vectors.certificate import Certificate
+from indexer.storage.vectors.index import VectorIndex
+from indexer.storage.vectors.wishes import BuildWishes, keep_wishes
 from indexer.types import (
     Changes,
     Chunk,
@@ -27,6 +29,7 @@ from indexer.types import (
 
 Floats = npt.NDArray[np.float32]
 DIMENSION = 32
+IS_EXACT_CHEAPER = VectorIndex._is_exact_cheaper
 
 
 def contract_of(dimension: int) -> Contract:
@@ -97,7 +100,9 @@ class Plain:
                 writer.sync()
 
     def build(self, **wishes: float) -> Certificate | None:
-        return build(self.folder, BuildWishes(**wishes), lambda _stage, _done: None)  # type: ignore[arg-type]
+        asked = BuildWishes(**wishes)  # type: ignore[arg-type]
+        keep_wishes(self.folder, asked)
+        return build(self.folder, asked, lambda _stage, _done: None)
 
     def reader(self) -> Collection:
         return Collection.open(self.folder)
@@ -134,6 +139,10 @@ def make_plain(tmp_path: Path) -> Callable[..., Plain]:
 
 @pytest.fixture
 def codes_from_500_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Codes are made for small collections, fresh rows tolerated up to 100."""
+    """Codes are made of small collections and searched, fresh rows tolerated up to 100.
+
+    So few rows are sooner all scored, which would leave the codes without a test.
+    """
     monkeypatch.setattr(choice, "EXACT_ELEMENTS", 500 * DIMENSION)
     monkeypatch.setattr(choice, "FRESH_ELEMENTS", 100 * DIMENSION)
+    monkeypatch.setattr(VectorIndex, "_is_exact_cheaper", lambda *asked: asked[-1] <= asked[-2])

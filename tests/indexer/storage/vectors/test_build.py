@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from indexer.errors import LockedError, StoreError
 from indexer.storage.check import check
 from indexer.storage.lock import WriterLock
 from indexer.storage.manifest import read_json, write_json
-from indexer.storage.vectors.build import LOCK, BuildWishes, is_due
-from indexer.storage.vectors.layout import INDEX_MANIFEST, RowsManifest
+from indexer.storage.vectors.build import LOCK, is_due
+from indexer.storage.vectors.codes import Codes
+from indexer.storage.vectors.index import VectorIndex
+from indexer.storage.vectors.layout import INDEX_MANIFEST, WISHES, RowsManifest
 from indexer.storage.vectors.process import build_apart
+from indexer.storage.vectors.wishes import BuildWishes, IndexWishes, keep_wishes
 from indexer.types import Changes
 
-from .conftest import DIMENSION, Plain, clustered
+from .conftest import DIMENSION, IS_EXACT_CHEAPER, Plain, clustered
 
 pytestmark = pytest.mark.usefixtures("codes_from_500_rows")
 QUERIES = clustered(40, seed=77)
@@ -66,6 +70,25 @@ def test_target_that_cannot_be_reached_is_said(plain: Plain, monkeypatch: Any) -
     from app.cli.index_status import certificate_line
 
     assert "MISSES the target of 1.00" in certificate_line(certificate)
+
+
+@pytest.mark.parametrize(("exact_ms_per_row", "is_exact"), [(0.0, True), (1e9, False)])
+def test_all_rows_are_scored_where_that_costs_less(
+    plain: Plain, monkeypatch: Any, exact_ms_per_row: float, is_exact: bool
+) -> None:
+    plain.add("a", clustered(2_000))
+    certificate = plain.build()
+    assert certificate is not None
+    monkeypatch.setattr(VectorIndex, "_is_exact_cheaper", IS_EXACT_CHEAPER)
+    asked: list[int] = []
+    monkeypatch.setattr(Codes, "search", lambda *_: asked.append(1) or ([0], [0.0]))
+    with plain.reader() as reader, reader.snapshot() as now:
+        index = now.vectors.at(now.connection, now.head)
+        assert index.coded is not None
+        measured = replace(certificate, exact_ms_per_row=exact_ms_per_row)
+        index = replace(index, coded=replace(index.coded, certificate=measured))
+        index.search(QUERIES[0], 1)
+    assert (asked == []) is is_exact
 
 
 def test_scores_are_those_of_exact_search(plain: Plain) -> None:
@@ -231,6 +254,28 @@ def test_wishes_are_kept_and_a_smaller_budget_makes_smaller_codes(plain: Plain) 
     assert second.ram_bytes < first.ram_bytes
 
 
+def test_wishes_for_a_small_collection_hold_once_it_is_large(plain: Plain) -> None:
+    """They were kept with the codes, of which a small collection has none."""
+    plain.add("a", clustered(400))
+    assert plain.build(target_recall=0.9, ram_budget_bytes=51_000) is None
+    with plain.reader() as reader:
+        assert reader.status().index.wishes == IndexWishes(0.9, 51_000)
+    plain.add("b", clustered(1_600, seed=1))
+    certificate = plain.build()
+    assert certificate is not None
+    assert certificate.target == 0.9
+    with plain.reader() as reader:
+        assert reader.status().index.ram_bytes <= 51_000
+
+
+@pytest.mark.parametrize("harm", [{"format": 99}, {"target_recal": 0.9}])
+def test_wishes_of_another_version_mean_none(plain: Plain, harm: dict[str, Any]) -> None:
+    plain.folder.mkdir()
+    keep_wishes(plain.folder, BuildWishes(target_recall=0.8))
+    write_json(plain.folder / WISHES, {**(read_json(plain.folder / WISHES) or {}), **harm})
+    assert IndexWishes.kept(plain.folder) == IndexWishes()
+
+
 @pytest.mark.parametrize("where", [0.0, 0.01, 0.3, 0.7, 1.0])
 def test_damaged_codes_never_answer_and_are_made_again(plain: Plain, where: float) -> None:
     plain.add("a", clustered(2_000))
@@ -269,6 +314,7 @@ def test_codes_of_another_collection_are_not_believed(make_plain: Any) -> None:
         lambda values: values["certificate"].pop("live"),
         lambda values: values.update(covered=10**9),
         lambda values: values.update(covered="many"),
+        lambda values: values.update(coded_dimension=DIMENSION + 1),
         lambda values: values.update(codes="../../etc/passwd"),
         lambda values: values.update(format=99),
         lambda values: values.clear(),
@@ -287,11 +333,14 @@ def test_index_manifest_of_another_version_means_no_codes(plain: Plain, harm: An
     assert searched(plain) == "codes"
 
 
-def test_large_damaged_rows_are_found_when_touched(plain: Plain, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("prefix_dim", [0, 16])
+def test_large_damaged_rows_are_found_when_touched(
+    plain: Plain, monkeypatch: Any, prefix_dim: int
+) -> None:
     from indexer.storage.vectors import mapped
 
     plain.add("a", clustered(3_000))
-    plain.build()
+    plain.build(prefix_dim=prefix_dim)
     monkeypatch.setattr(mapped, "WHOLE_CHECK_BYTES", 0)  # as if the file were large
     with plain.reader() as reader:
         target = plain.true_nearest(QUERIES[0], 1)[0]
@@ -446,15 +495,19 @@ def test_child_that_dies_leaves_searches_exact(plain: Plain, monkeypatch: Any) -
         assert plain.recall(reader, QUERIES) == 1.0
 
 
-@pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001])
-def test_filters_keep_the_promised_recall_and_give_k_hits(plain: Plain, share: float) -> None:
+@pytest.mark.parametrize(
+    ("share", "prefix_dim"), [(0.5, 0), (0.1, 0), (0.01, 0), (0.001, 0), (0.05, 16)]
+)
+def test_filters_keep_the_promised_recall_and_give_k_hits(
+    plain: Plain, share: float, prefix_dim: int
+) -> None:
     from indexer.storage.filters.where import Documents
 
     size = 50
     for start in range(0, 6_000, size):  # each file a random sample, as folders of notes are
         file = f"f{start // size}"
         plain.add(file, clustered(size, seed=start), sync=start == 6_000 - size)
-    plain.build()
+    plain.build(prefix_dim=prefix_dim)
     with plain.reader() as reader:
         documents = reader.documents(limit=1_000)
         chosen = documents[: max(1, round(share * len(documents)))]

@@ -1,6 +1,7 @@
 """What every kind of index must do, whatever the vectors are like, against numpy brute force."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.storage.filters.where import AnyOf, Documents, Path
-from indexer.storage.vectors.choice import CodeSpec
+from indexer.storage.vectors.certificate import Effort
+from indexer.storage.vectors.choice import CodeSpec, choose_codes
 from indexer.storage.vectors.codes import Codes
 from indexer.storage.vectors.index import VectorIndex
+from indexer.storage.vectors.library import selector, threads
+from indexer.storage.vectors.prefix import seen
 
-from .conftest import Floats, Plain, clustered
+from .conftest import DIMENSION, Floats, Plain, clustered
 
 pytestmark = pytest.mark.usefixtures("codes_from_500_rows")
 
@@ -27,26 +31,41 @@ def exact_in_memory(plain: Plain, vectors: Floats) -> None:
         plain.add(f"a{part}", some, sync=False)
 
 
-def codes(plain: Plain, vectors: Floats) -> None:
+def codes(plain: Plain, vectors: Floats, prefix_dim: int = 0) -> None:
     plain.add("a", vectors)
-    plain.build()
+    plain.build(prefix_dim=prefix_dim)
 
 
-def codes_with_more_and_less(plain: Plain, vectors: Floats) -> None:
+def codes_with_more_and_less(plain: Plain, vectors: Floats, prefix_dim: int = 0) -> None:
     """Some rows coded, some only on disk, some in memory, and some of each gone."""
     third = len(vectors) // 3
     plain.add("coded", vectors[:third])
     plain.add("dead", clustered(third, seed=9))
-    plain.build()
+    plain.build(prefix_dim=prefix_dim)
     plain.add("rows", vectors[third : third + 50])
     plain.add("dying", clustered(20, seed=10), sync=False)
     plain.add("memory", vectors[third + 50 :], sync=False)
     plain.remove("dead", "dying", sync=False)
 
 
+def codes_of_a_prefix(plain: Plain, vectors: Floats) -> None:
+    codes(plain, vectors, prefix_dim=DIMENSION // 2)
+
+
+def codes_of_a_prefix_with_more_and_less(plain: Plain, vectors: Floats) -> None:
+    codes_with_more_and_less(plain, vectors, prefix_dim=DIMENSION // 2)
+
+
 KINDS: dict[str, Callable[[Plain, Floats], None]] = {
     kind.__name__: kind
-    for kind in (exact_on_disk, exact_in_memory, codes, codes_with_more_and_less)
+    for kind in (
+        exact_on_disk,
+        exact_in_memory,
+        codes,
+        codes_with_more_and_less,
+        codes_of_a_prefix,
+        codes_of_a_prefix_with_more_and_less,
+    )
 }
 
 
@@ -75,6 +94,7 @@ def test_hits_are_true_distinct_and_as_many_as_asked(plain: Plain, kind: str, sh
     KINDS[kind](plain, SHAPES[shape](1_800))
     names = list(plain.vectors)
     matrix = np.stack([plain.vectors[name] for name in names])
+    reached: list[float] = []  # a certificate speaks of the mean over queries
     with plain.reader() as reader:
         for query in (clustered(1)[0], clustered(1, seed=50)[0]):
             best = np.sort(matrix @ query)[::-1]
@@ -87,8 +107,8 @@ def test_hits_are_true_distinct_and_as_many_as_asked(plain: Plain, kind: str, sh
                 scores = [float(plain.vectors[name] @ query) for name in found]
                 assert [hit.score for hit in hits] == pytest.approx(scores, abs=1e-6)
                 assert scores == pytest.approx(sorted(scores, reverse=True), abs=1e-6)
-                reached = np.mean(np.array(scores) >= best[k - 1] - 1e-5)
-                assert reached >= (0.9 if "codes" in kind else 1.0)
+                reached.append(float(np.mean(np.array(scores) >= best[k - 1] - 1e-5)))
+    assert np.mean(reached) >= (0.9 if "codes" in kind else 1.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,6 +173,38 @@ def test_any_mask_over_an_index_without_files(
     assert len(found) >= min(k, len(possible))
     assert set(found) <= {int(ids[i]) for i in possible}
     assert scores == pytest.approx(np.sort(true)[::-1][: len(scores)].tolist(), abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(20, 500),
+    st.sampled_from([(8, 8), (33, 16), (33, 32), (64, 8), (40, 24)]),
+    st.integers(1, 40),
+    st.floats(0.01, 1),
+)
+def test_any_mask_over_codes_of_any_prefix(
+    count: int, dimensions: tuple[int, int], k: int, share: float
+) -> None:
+    """With every row a candidate the answer is that of brute force, whatever the codes saw.
+
+    Not to the very last row: FAISS leaves out one whose code is the worst in each of its parts.
+    """
+    dimension, prefix = dimensions
+    rng = np.random.default_rng(count)
+    vectors = rng.standard_normal((count, dimension))
+    rows = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    with threads(1):
+        made = Codes.train(choose_codes(count, prefix), seen(rows, prefix))
+    assert list(made.add(rows)) == [count]
+    mask = rng.random(count) < share
+    mask[:2] = True
+    query = rows[0].astype(np.float32)
+    mapped: Any = SimpleNamespace(rows=rows, is_checked=True)
+    effort = Effort(made.lists, candidates=count)
+    true = np.sort(rows[mask].astype(np.float32) @ query)[::-1][: min(k, mask.sum() // 2)]
+    found, scores = made.search(query[None], len(true), effort, mapped, selector(mask))
+    assert mask[found].all()
+    assert scores == pytest.approx(true.tolist(), abs=1e-5)
 
 
 def test_codes_can_be_learned_from_fewer_rows_than_lists() -> None:
