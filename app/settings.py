@@ -179,7 +179,11 @@ class Settings(BaseModel):
     ] = None
     ram_budget_mib: Annotated[
         int | None,
-        Field(ge=1, le=1 << 24, description="Memory for a collection's vector index; unset: any"),
+        Field(
+            ge=1,
+            le=1 << 24,
+            description="What searches of a large collection may keep in use; unset: any",
+        ),
     ] = None
     prefix_dim: Annotated[
         int | None,

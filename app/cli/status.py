@@ -88,7 +88,8 @@ def _index_lines(index: dict[str, Any]) -> list[list[str]]:
         [
             "vector index",
             f"{index['lists']:,} lists of {index['subquantizers'] // 2}-byte codes{part}, the best "
-            f"scored exactly; {fresh:,} newer vectors exact; {mebibytes(index['ram_bytes'])} RAM",
+            f"scored exactly; {fresh:,} newer vectors exact; {mebibytes(index['ram_bytes'])} in "
+            f"use, {mebibytes(index['own_bytes'])} of it not mapped",
         ],
         ["", certificate_line(Certificate.from_dict(index["certificate"]))],
     ]

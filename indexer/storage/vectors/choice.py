@@ -89,11 +89,16 @@ def check_prefix(prefix: int, dimension: int) -> None:
 
 
 def predicted_ram(spec: CodeSpec, rows: int, dimension: int) -> int:
-    """Bytes of memory of an opened index: codes, centroids, ids of rows and dead marks.
+    """Bytes that searches keep in use: codes with their rows' numbers, which are mapped, and more.
 
     `dimension`: how many of each row's are coded.
     """
-    return int(rows * (spec.code_bytes + 9) + spec.lists * dimension * 4)
+    return int(rows * spec.code_bytes) + own_ram(spec, rows, dimension)
+
+
+def own_ram(spec: CodeSpec | None, rows: int, dimension: int) -> int:
+    """Bytes of those that are not mapped: ids of rows, dead marks, checksums, and centroids."""
+    return rows * 10 + (0 if spec is None else spec.lists * dimension * 4)
 
 
 def _lists(live: int) -> int:

@@ -14,7 +14,7 @@ class IndexWishes:
     """What a collection keeps of them; None: the default, or what was asked before."""
 
     target_recall: float | None = None  # at 10, against exact search
-    ram_budget_bytes: int | None = None  # anonymous memory of an opened index
+    ram_budget_bytes: int | None = None  # that searches may keep in use, mapped codes included
     prefix_dim: int | None = None  # dimensions of each row to code, from the first on; 0: all
 
     @classmethod
