@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from collection import commit_rows, contract_of
+from made_files import commit_rows, plain_contract
 from sqlalchemy import select
 from studied import Studied
 
@@ -27,7 +27,7 @@ class StudiedCatalog(Studied):
     def build(self) -> dict[str, Any]:
         """Codes as ever, then all rows through the product's writer."""
         told = super().build()
-        with Writer.open(self._folder, contract_of(self._dimension)) as writer:
+        with Writer.open(self._folder, plain_contract(self._dimension)) as writer:
             commit_rows(writer, self.base, [_TEXT])
         return told
 
