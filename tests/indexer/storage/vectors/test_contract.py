@@ -15,6 +15,7 @@ from indexer.storage.vectors.choice import CodeSpec, choose_codes
 from indexer.storage.vectors.codes import Codes
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.library import selector, threads
+from indexer.storage.vectors.measure import moved_away
 from indexer.storage.vectors.prefix import seen
 
 from .conftest import DIMENSION, Floats, Plain, clustered
@@ -94,9 +95,11 @@ def test_hits_are_true_distinct_and_as_many_as_asked(plain: Plain, kind: str, sh
     KINDS[kind](plain, SHAPES[shape](1_800))
     names = list(plain.vectors)
     matrix = np.stack([plain.vectors[name] for name in names])
-    reached: list[float] = []  # a certificate speaks of the mean over queries
+    reached: list[float] = []
+    odd = [clustered(1)[0], clustered(1, seed=50)[0]]  # amid all, and far from all
+    usual = moved_away(matrix[::120])  # a certificate speaks of the mean over such
     with plain.reader() as reader:
-        for query in (clustered(1)[0], clustered(1, seed=50)[0]):
+        for query in (*usual, *odd):
             best = np.sort(matrix @ query)[::-1]
             for k in (1, 10, 137):
                 with reader.snapshot() as now:
@@ -108,7 +111,10 @@ def test_hits_are_true_distinct_and_as_many_as_asked(plain: Plain, kind: str, sh
                 assert [hit.score for hit in hits] == pytest.approx(scores, abs=1e-6)
                 assert scores == pytest.approx(sorted(scores, reverse=True), abs=1e-6)
                 reached.append(float(np.mean(np.array(scores) >= best[k - 1] - 1e-5)))
-    assert np.mean(reached) >= (0.9 if "codes" in kind else 1.0)
+    if "codes" in kind:
+        assert np.mean(reached[: 3 * len(usual)]) >= 0.98
+    else:
+        assert min(reached) == 1.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
