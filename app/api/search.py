@@ -17,7 +17,7 @@ router = APIRouter(tags=["search"], responses=RESPONSES)
 async def search(request: SearchRequest, state: StateDep) -> JSONResponse:
     """The documents that answer a question best, each with its best passage."""
     names = state.names(request.collection)
-    needs = () if request.mode is Mode.LEXICAL else tuple(names)
+    needs = () if request.mode is Mode.LEXICAL else names
     work = partial(_search, request, state, names)
     return await state.turns.run(work, needs, partial(state.load_models, names))
 

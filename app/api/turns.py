@@ -4,7 +4,7 @@ More threads than cores would not answer sooner: they take the cores from one an
 model's own threads, in the middle of their work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from anyio import CapacityLimiter
@@ -30,15 +30,13 @@ class Turns:
         remote = len(settings.endpoints) * settings.endpoint_concurrency
         self.at_once = thread_count(settings) + (remote if settings.runs_remote else 0)
         self._waiting = CapacityLimiter(_WAITING)
-        self._loaded: set[tuple[str, ...]] = set()
+        self._loaded: set[str] = set()
 
     def start(self) -> None:
         """Share the cores; call once inside the event loop that serves."""
         current_default_thread_limiter().total_tokens = self.at_once
 
-    async def run(
-        self, work: Callable[[], T], needs: tuple[str, ...], load: Callable[[], bool]
-    ) -> T:
+    async def run(self, work: Callable[[], T], needs: Iterable[str], load: Callable[[], bool]) -> T:
         """What `work` gives, on a thread.
 
         Args:
@@ -46,6 +44,6 @@ class Turns:
             needs: names what must be loaded first; () for nothing.
             load: loads it, taking as long as it takes, and says whether it is there to stay.
         """
-        if needs and needs not in self._loaded and await run_sync(load, limiter=self._waiting):
-            self._loaded.add(needs)
+        if not self._loaded.issuperset(needs) and await run_sync(load, limiter=self._waiting):
+            self._loaded.update(needs)
         return await run_sync(work)

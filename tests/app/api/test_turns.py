@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import anyio
 import pytest
 from fastapi.testclient import TestClient
 
@@ -98,3 +99,22 @@ def test_requests_that_wait_for_an_endpoint_are_no_load(indexed: Indexed) -> Non
             patch.setenv("SEMSEARCH_ENDPOINTS", ",".join(urls))
             local.pop("endpoints")
             assert Turns(Settings.load(flags=local)).at_once == 2
+
+
+def test_what_was_loaded_once_is_not_asked_for_again_however_it_is_named(indexed: Indexed) -> None:
+    """Requests may name the same collections in any order and number of times."""
+    asked: list[str] = []
+
+    def load() -> bool:
+        asked.append("load")
+        return True
+
+    async def requests() -> None:
+        turns = Turns(settings)
+        for needs in (["a"], ["a", "a"], ["a", "b"], ["b", "a", "b"], []):
+            assert await turns.run(lambda: 1, needs, load) == 1
+
+    with clean_environment(indexed.home):
+        settings = Settings.load(flags={"threads": 1})
+    anyio.run(requests)
+    assert len(asked) == 2
