@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from indexer.errors import ContractError, LockedError, StoreError
+from indexer.errors import ContractError
 from indexer.modes import Mode
 from indexer.storage import catalog, lexical, provenance, staging
 from indexer.storage.apply import apply_changes
@@ -230,28 +230,6 @@ class Writer:
         with self._reading() as connection:
             self._lexical.catch_up(connection, catalog.head(connection))
         self._lexical_at = time.monotonic()
-
-
-def repair_lexical(folder: Path) -> bool:
-    """Bring the lexical copy up to date for a reader, unless a writer is at work or may not write.
-
-    Returns:
-        True when it was done.
-    """
-    try:
-        lock = WriterLock(folder / LOCK)
-    except (LockedError, StoreError, OSError):
-        return False
-    engine = open_writer_engine(folder / CATALOG)
-    try:
-        with engine.begin() as connection:
-            LexicalWriter(folder).catch_up(connection, catalog.head(connection))
-    except (StoreError, OSError, exc.DBAPIError):
-        return False  # a full or read-only disk: the reader answers from what there is
-    finally:
-        engine.dispose()
-        lock.release()
-    return True
 
 
 def _claim(connection: Connection, folder: Path, contract: Contract, reembed: bool) -> Head:

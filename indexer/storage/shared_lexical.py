@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from indexer.storage import catalog
 from indexer.storage.catalog import Head
-from indexer.storage.commit import repair_lexical
 from indexer.storage.lexical import MANIFEST
 from indexer.storage.lexical_reader import LexicalSnapshot, open_snapshot
+from indexer.storage.lexical_repair import repair_lexical
 
 _REPAIR_PAUSE_S = 1.0  # between attempts to bring a copy forward that no writer looks after
 

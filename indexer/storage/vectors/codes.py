@@ -26,7 +26,6 @@ from indexer.storage.vectors.mapped import MappedRows
 from indexer.storage.vectors.prefix import for_whole_rows, seen
 
 ADD_ROWS = 20_000  # at a time: 80 MB of float32 at 1,024 dimensions
-_SMALLEST_CLUSTER = 39  # FAISS warns below this many training rows a list
 # FAISS's search of one query list by list, with a reservoir. Left to choose it takes the one for
 # many queries, which takes 1.16 to 1.20 times as long (benchmarks/index/one_query.py).
 _ONE_QUERY = 11
