@@ -6,13 +6,11 @@ The tables of docs/decisions/0015-the-vector-index.md. `--residual` codes what a
 the centre of its list, as `PQ..x4fsr` of FAISS does.
 """
 
-import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from truth import recall
+from truth import read_vectors, recall, vectors_parser
 
 from indexer.storage.vectors.choice import CodeSpec, choose_codes
 from indexer.storage.vectors.codes import Codes
@@ -35,20 +33,15 @@ class Residual(CodeSpec):
 
 def main() -> None:
     """One line for each code size, share of lists and kind of query."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("vectors", type=Path)
-    parser.add_argument("--n", type=int, default=200_000)
-    parser.add_argument("--dimension", type=int, default=1024)
+    parser = vectors_parser(__doc__)
     parser.add_argument("--subquantizers", type=int, nargs="*", default=[256, 128, 64])
     parser.add_argument("--residual", action="store_true")
     given = parser.parse_args()
+    rows, held_out = read_vectors(given)
     spec_of = Residual if given.residual else CodeSpec
-    base = np.memmap(given.vectors / f"base-{given.n}-{given.dimension}.f16", "<f2", "r")
-    rows: Any = base.reshape(-1, given.dimension)
     chosen = np.random.default_rng(5).permutation(given.n)
-    held_out = np.load(given.vectors / f"queries-{given.dimension}.npy")[:QUERIES]
     queries = {
-        "held out": held_out.astype(np.float32),
+        "held out": held_out[:QUERIES],
         "moved": moved_away(rows[np.sort(chosen[:QUERIES])].astype(np.float32)),
     }
     lists = choose_codes(given.n, given.dimension).lists

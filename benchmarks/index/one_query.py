@@ -8,12 +8,11 @@ collect candidates in a reservoir instead of a heap. The figures of
 docs/decisions/0015-the-vector-index.md.
 """
 
-import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from truth import read_vectors, vectors_parser
 
 from indexer.storage.vectors.choice import choose_codes
 from indexer.storage.vectors.codes import Codes
@@ -25,14 +24,8 @@ QUERIES, CANDIDATES, ROUNDS = 300, 80, 5
 
 def main() -> None:
     """A line for each number of lists."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("vectors", type=Path)
-    parser.add_argument("--n", type=int, default=200_000)
-    parser.add_argument("--dimension", type=int, default=1024)
-    given = parser.parse_args()
-    base = np.memmap(given.vectors / f"base-{given.n}-{given.dimension}.f16", "<f2", "r")
-    rows: Any = base.reshape(-1, given.dimension)
-    held_out = np.load(given.vectors / f"queries-{given.dimension}.npy")[:QUERIES]
+    given = vectors_parser(__doc__).parse_args()
+    rows, held_out = read_vectors(given)
     spec = choose_codes(given.n, given.dimension)
     chosen = np.sort(np.random.default_rng(5).permutation(given.n)[: 40 * spec.lists])
     with threads(2):
@@ -40,7 +33,7 @@ def main() -> None:
         for _ in codes.add(rows):
             pass
     for lists in (spec.lists // 8, spec.lists // 4):
-        times = _times(codes, held_out.astype(np.float32), lists)
+        times = _times(codes, held_out[:QUERIES], lists)
         best = min(times.values())
         shown = [f"{way}: {ms:.3f} ms ({ms / best:.2f}x)" for way, ms in times.items()]
         print(f"{lists} of {spec.lists} lists:", *shown)

@@ -7,12 +7,11 @@ and then tried on real queries that were held out. Counts are of lists; what the
 miss is not part of it. The figures of docs/decisions/0015-the-vector-index.md.
 """
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from truth import read_vectors, vectors_parser
 
 from indexer.storage.vectors.choice import choose_codes
 from indexer.storage.vectors.library import flat_view, import_faiss, threads
@@ -44,14 +43,9 @@ class Asked:
 
 def main() -> None:
     """A line for each rule and kind of query."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("vectors", type=Path)
-    parser.add_argument("--n", type=int, default=200_000)
-    parser.add_argument("--dimension", type=int, default=1024)
-    given = parser.parse_args()
-    base = np.memmap(given.vectors / f"base-{given.n}-{given.dimension}.f16", "<f2", "r")
-    rows: Any = base.reshape(-1, given.dimension)
-    real = np.load(given.vectors / f"queries-{given.dimension}.npy")[:QUERIES].astype(np.float32)
+    given = vectors_parser(__doc__).parse_args()
+    rows, held_out = read_vectors(given)
+    real = held_out[:QUERIES]
     taken = np.sort(np.random.default_rng(5).permutation(given.n)[:QUERIES])
     moved = moved_away(rows[taken].astype(np.float32))
     with threads(2):

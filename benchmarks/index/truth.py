@@ -1,11 +1,28 @@
 """The exact answer, by numpy, block after block: what every engine is held against."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 BLOCK = 50_000
+
+
+def vectors_parser(description: str | None) -> argparse.ArgumentParser:
+    """Of a script that tries something on what `vectors.py` wrote."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("vectors", type=Path)
+    parser.add_argument("--n", type=int, default=200_000)
+    parser.add_argument("--dimension", type=int, default=1024)
+    return parser
+
+
+def read_vectors(given: argparse.Namespace) -> tuple[Any, Any]:
+    """(rows, float16, shape (n, dimension), mapped; real queries that were held out, float32)."""
+    base = np.memmap(given.vectors / f"base-{given.n}-{given.dimension}.f16", "<f2", "r")
+    held_out = np.load(given.vectors / f"queries-{given.dimension}.npy")
+    return base.reshape(-1, given.dimension), held_out.astype(np.float32)
 
 
 def nearest(base: Path, queries: Any, k: int = 100) -> tuple[Any, Any]:
