@@ -1,15 +1,10 @@
 """Every mode of this machine measured in a process of its own, one after the other."""
 
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import app
+from app.evaluation.apart import Reply, ask_apart
 from app.evaluation.measurement import Measurement
 from indexer.embedding.hardware.machine import Hardware
 from indexer.modes import Mode, Placement, Precision
@@ -23,11 +18,7 @@ DEFAULT_MODES = (
     Mode(Placement.CPU, Precision.INT8),
     Mode(Placement.CPU, Precision.FP32),
 )
-# -P and the package's own folder: a folder called "app" where the user stands is not imported.
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from app.evaluation.child import main; main()"
-)
-_SHOWN_OF_STDERR = 300
+_CHILD = "app.evaluation.child"
 OnStep = Callable[[Mode, str], None]
 
 
@@ -68,61 +59,14 @@ def bench(
 
 def _measure(mode: Mode, flags: Mapping[str, str], runs: int, on_step: OnStep) -> Outcome:
     """Open it once for what only the first start on a machine needs, then measure another start."""
-    first, reason = _ask(mode, {"flags": flags, "mode": str(mode), "runs": 0}, on_step)
-    if "opened_s" in first:
-        answer, reason = _ask(mode, {"flags": flags, "mode": str(mode), "runs": runs}, on_step)
-        if "measurement" in answer:
-            values = {**answer["measurement"], "first_load_s": first["opened_s"]}
-            return Measurement.from_dict(values)
-    return NotRun(str(mode), reason)
 
+    def ask(runs: int) -> Reply:
+        job = {"flags": flags, "mode": str(mode), "runs": runs}
+        return ask_apart(_CHILD, job, lambda step: on_step(mode, step))
 
-def _ask(mode: Mode, job: Mapping[str, Any], on_step: OnStep) -> tuple[dict[str, Any], str]:
-    """(a child's last word, why it is none)."""
-    home = str(Path(app.__file__).resolve().parent.parent)
-    with (
-        tempfile.TemporaryFile() as errors,
-        subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT, home],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-        ) as process,
-    ):
-        try:
-            answer = _listen(process, json.dumps(job), lambda step: on_step(mode, step))
-            code = process.wait()
-        finally:
-            process.kill()  # of no effect on one that has ended
-        return answer, answer.get("refusal") or _verdict(code, errors)
-
-
-def _listen(
-    process: subprocess.Popen[str], job: str, on_step: Callable[[str], None]
-) -> dict[str, Any]:
-    """The child's last word; empty if it ended without one."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(job)
-        process.stdin.close()
-    except BrokenPipeError:
-        return {}
-    for line in process.stdout:
-        answer: dict[str, Any] = json.loads(line)
-        if "step" not in answer:
-            return answer
-        on_step(answer["step"])
-    return {}
-
-
-def _verdict(code: int, errors: IO[bytes]) -> str:
-    """Why a child ended without an answer."""
-    if code < 0:
-        killed = " Probably memory ran out: choose a smaller model or mode." if code == -9 else ""
-        return f"its process was ended by signal {-code}.{killed}"
-    errors.seek(0)
-    lines = errors.read().decode("utf-8", "replace").strip().splitlines() or ["no message"]
-    return f"its process ended with code {code}: {lines[-1][:_SHOWN_OF_STDERR]}"
+    reply = first = ask(0)
+    if not first.failure:
+        reply = ask(runs)
+    if reply.failure:
+        return NotRun(str(mode), reply.failure)
+    return Measurement.from_dict({**reply.values, "first_load_s": first.values["opened_s"]})

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.evaluation import bench as measuring
+from app.evaluation import apart
 from tests_support import Cli
 
 
@@ -36,7 +36,7 @@ def test_bench_table_ends_with_the_verdict(cli: Cli) -> None:
 def test_bench_without_a_mode_that_runs_exits_69_with_each_reason(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "_BOOT", "import sys; sys.exit('no luck')")
+    monkeypatch.setattr(apart, "BOOT", "import sys; sys.exit('no luck')")
     ran = cli("bench", "--model", "minilm", "--modes", "cpu:fp32", "--json")
     assert ran.code == 69
     assert json.loads(ran.out)["best"] is None

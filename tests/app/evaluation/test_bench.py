@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation import bench as module
+from app.evaluation import apart
 from app.evaluation.bench import DEFAULT_MODES, NotRun, bench, split_modes
 from app.evaluation.measurement import Measurement
 from indexer.embedding.hardware.machine import Cpu, Gpu, Hardware, Memory
@@ -50,7 +50,7 @@ def test_bench_measures_one_mode_and_names_why_another_cannot_run(
 def test_bench_process_that_dies_is_named_and_the_next_one_runs(
     monkeypatch: pytest.MonkeyPatch, program: str, reason: str
 ) -> None:
-    monkeypatch.setattr(module, "_BOOT", program)
+    monkeypatch.setattr(apart, "BOOT", program)
     outcomes = list(bench([FP32, INT4], {}, 1, lambda _mode, _step: None))
     assert [outcome.mode for outcome in outcomes] == ["cpu:fp32", "cpu:int4"]
     assert all(isinstance(outcome, NotRun) for outcome in outcomes)
@@ -62,13 +62,13 @@ def test_bench_mode_that_another_replaces_is_not_measured_under_its_name(
 ) -> None:
     """A precision that fails its quality check is replaced: the figures would be of the other."""
     program = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1));"
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.argv.pop(1);"
         "from app.search import models; from app.evaluation.child import main;"
         "models.is_good_enough = lambda e, f, say:"
         " e.mode.precision != 'int8' or bool(say('cpu:int8 is too far off.'));"
         "main()"
     )
-    monkeypatch.setattr(module, "_BOOT", program)
+    monkeypatch.setattr(apart, "BOOT", program)
     int8 = Mode(Placement.CPU, Precision.INT8)
     flags = {"home": home, "model": "minilm"}
     (outcome,) = bench([int8], flags, 1, lambda _mode, _step: None)
@@ -80,7 +80,7 @@ def test_bench_interrupted_ends_its_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(
-        module, "_BOOT", 'import time; print(\'{"step": "x"}\', flush=True); time.sleep(60)'
+        apart, "BOOT", 'import time; print(\'{"step": "x"}\', flush=True); time.sleep(60)'
     )
 
     def interrupt(_mode: Mode, _step: str) -> None:
