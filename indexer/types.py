@@ -25,6 +25,14 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
+class Scan(StrEnum):
+    """Which vectors a search scores. All but the first are there to be measured."""
+
+    CHEAPEST = "cheapest"  # the index's candidates, or all where that costs less
+    EXACT = "exact"  # all of them
+    CODES = "codes"  # the index's candidates wherever there is one
+
+
 class Pooling(StrEnum):
     """How token states become one vector."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.search.answer import Mode
 from app.search.fusion import Candidate, Fused, full_lexical, fuse
 from indexer.storage.snapshot import Snapshot
-from indexer.types import Vector
+from indexer.types import Scan, Vector
 
 # Chunks looked at per wanted document at first; doubled until there are k different documents.
 CHUNKS_PER_DOCUMENT = 4
@@ -21,6 +21,7 @@ class Question:
     text: str
     mode: Mode
     vector: Vector | None = None  # None in lexical mode
+    scan: Scan = Scan.CHEAPEST
 
 
 def retrieve(now: Snapshot, question: Question, k: int) -> list[Fused]:
@@ -48,7 +49,9 @@ def _search(
     """{chunk id: cosine} and {chunk id: BM25} of the best chunks; {} for what is not asked."""
     dense, lexical = {}, {}
     if question.vector is not None:
-        dense = {hit.chunk_id: hit.score for hit in now.dense(question.vector, depth)}
+        dense = {
+            hit.chunk_id: hit.score for hit in now.dense(question.vector, depth, scan=question.scan)
+        }
     if question.mode is not Mode.DENSE:
         lexical = {hit.chunk_id: hit.score for hit in now.lexical(question.text, depth)}
     return dense, lexical

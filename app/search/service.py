@@ -10,7 +10,7 @@ from app.search.retrieval import Question, retrieve
 from indexer.embedding.embedder import Embedder
 from indexer.errors import ModelError, PlacementError, QueryError, SemsearchError
 from indexer.storage.collection import Collection
-from indexer.types import Contract, Kind, StoredChunk, Vector
+from indexer.types import Contract, Kind, Scan, StoredChunk, Vector
 
 # Longer queries are refused before any work: no question is this long, and tokenising is not free.
 MAX_QUERY_CHARS = 32_768
@@ -33,16 +33,18 @@ class SearchService:
     """Answers queries over open collections.
 
     `embedder_of` gives the embedder of a contract; lexical search never calls it, so it needs no
-    model. `admit` refuses an embedder that does not fit a collection (see `admission`). Safe to
-    call from several threads.
+    model. `admit` refuses an embedder that does not fit a collection (see `admission`). `scan`
+    says which vectors are scored. Safe to call from several threads.
     """
 
     def __init__(
         self,
         embedder_of: Callable[[Contract], Embedder],
         admit: Callable[[Collection, Embedder], None] | None = None,
+        scan: Scan = Scan.CHEAPEST,
     ) -> None:
         self._embedder_of = embedder_of
+        self._scan = scan
         self._admit = admit
         self._failed: dict[str, tuple[float, SemsearchError]] = {}  # by contract: until when, why
 
@@ -83,7 +85,7 @@ class SearchService:
         _check(query, k, mode, instruction)
         started = time.perf_counter()
         degraded_reason = None
-        question = Question(query, mode)
+        question = Question(query, mode, scan=self._scan)
         try:
             found = self._find_all(question, collections, k, instruction)
         except (ModelError, PlacementError) as error:

@@ -19,7 +19,7 @@ from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.mapped import DamagedRowsError
-from indexer.types import FileStamp, ScoredChunk, StoredChunk
+from indexer.types import FileStamp, Scan, ScoredChunk, StoredChunk
 
 _FEW_CHUNKS = 2_000  # that a filter leaves: they are all scored, instead of looking for the best
 _SPARE = 16  # asked for beyond k: hits that tie with the last, or are gone from the catalog
@@ -36,7 +36,11 @@ class Snapshot:
     fields: SharedFields
 
     def dense(
-        self, vector: npt.NDArray[np.float32], k: int, where: Where | None = None
+        self,
+        vector: npt.NDArray[np.float32],
+        k: int,
+        where: Where | None = None,
+        scan: Scan = Scan.CHEAPEST,
     ) -> list[ScoredChunk]:
         """The k chunks nearest by cosine, best first, ties by chunk id.
 
@@ -45,6 +49,7 @@ class Snapshot:
                 contract.
             k: at least 1; more than there are gives all.
             where: which documents' chunks may be found, decided before the k best are taken.
+            scan: which vectors are scored.
 
         Raises:
             QueryError: wrong dimension, not finite, or not unit length; a filter beyond measure.
@@ -54,10 +59,10 @@ class Snapshot:
         allowed = self._allowed(where)
         index = self.vectors.at(self.connection, self.head)
         try:
-            return self._dense(index, vector, k, allowed)
+            return self._dense(index, vector, k, allowed, scan)
         except DamagedRowsError:
             index = self.vectors.drop_damaged(self.connection, self.head)
-            return self._dense(index, vector, k, allowed)
+            return self._dense(index, vector, k, allowed, scan)
 
     def _dense(
         self,
@@ -65,9 +70,11 @@ class Snapshot:
         vector: npt.NDArray[np.float32],
         k: int,
         allowed: Allowed | None,
+        scan: Scan,
     ) -> list[ScoredChunk]:
         """Chunks of the k nearest vectors: several may share one, and each has one at least."""
-        ids, scores = index.search(vector, k, None if allowed is None else allowed.embeddings)
+        among = None if allowed is None else allowed.embeddings
+        ids, scores = index.search(vector, k, among, scan)
         chunks_of = chunks.chunks_of_embeddings(self.connection, ids)
         hits = [
             ScoredChunk(chunk_id, score)

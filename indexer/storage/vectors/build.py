@@ -90,7 +90,7 @@ def _plan(folder: Path, manifest: RowsManifest, wishes: BuildWishes) -> _Plan | 
     wanted = wishes.over(IndexWishes.kept(folder))
     target, budget = wanted.target_recall or DEFAULT_TARGET, wanted.ram_budget_bytes
     live = manifest.count - manifest.dead
-    if not needs_codes(live, manifest.dimension):
+    if not (live if wishes.even_if_small else needs_codes(live, manifest.dimension)):
         return None
     coded = wanted.coded_dimension(manifest.dimension)
     spec = choose_codes(live, coded, budget)

@@ -22,6 +22,7 @@ from indexer.storage.vectors.exact import ExactRows, Passing
 from indexer.storage.vectors.library import Floats, Ids, Mask, Rows
 from indexer.storage.vectors.mapped import MappedRows
 from indexer.storage.vectors.stored import Coded, Stored, open_stored
+from indexer.types import Scan
 
 _ROWS = 2_000  # vectors per read from the catalog
 _PARTS = 4  # in memory; more are made one, so that a search asks few
@@ -88,7 +89,7 @@ class VectorIndex:
         return np.concatenate([part.ids[~part.dead] for part in parts])
 
     def search(
-        self, vector: Floats, k: int, allowed: Mask | None = None
+        self, vector: Floats, k: int, allowed: Mask | None = None, scan: Scan = Scan.CHEAPEST
     ) -> tuple[list[int], list[float]]:
         """(embedding ids, cosines) of at least the k nearest, best first, ties by id.
 
@@ -96,10 +97,11 @@ class VectorIndex:
             vector: float32, shape (dimension,), unit length.
             k: at least 1.
             allowed: by embedding id, which may be found; ids beyond its end may not. None: all.
+            scan: which rows are scored.
         """
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
         found = [self._search_part(part, query, k, allowed) for part in self.tail]
-        found += self._search_stored(query, k, allowed)
+        found += self._search_stored(query, k, allowed, scan)
         ids = np.concatenate([part[0] for part in found])
         scores = np.concatenate([part[1] for part in found])
         order = np.lexsort((ids, -scores))
@@ -112,14 +114,15 @@ class VectorIndex:
         return part.ids[positions], scores
 
     def _search_stored(
-        self, query: Floats, k: int, allowed: Mask | None
+        self, query: Floats, k: int, allowed: Mask | None, scan: Scan
     ) -> list[tuple[Ids, Floats]]:
-        if self.mapped is None or self.coded is None:
+        if self.mapped is None or self.coded is None or scan is Scan.EXACT:
             return [self._exact(self.stored, query, k, allowed)]
         covered = self.coded.codes.covered
         passing = self.stored.passing(allowed)
         possible = covered if passing is None else passing.count_before(covered)
-        if self._is_exact_cheaper(self.coded, k, possible):
+        is_free = scan is Scan.CHEAPEST
+        if possible <= k or (is_free and self._is_exact_cheaper(self.coded, k, possible)):
             return [self._exact(self.stored, query, k, allowed)]
         coded = self._search_codes(self.coded, self.mapped, query, k, passing, possible)
         if len(coded[0]) < min(k, possible):  # FAISS gives none where codes cannot tell rows apart
@@ -146,8 +149,6 @@ class VectorIndex:
 
     def _is_exact_cheaper(self, coded: Coded, k: int, possible: int) -> bool:
         """Whether scoring every row that may be found costs less than looking among the codes."""
-        if possible <= k:
-            return True
         certificate = coded.certificate
         exact = certificate.exact_ms_per_row * possible + _MASK_MS_PER_ROW * len(self.stored)
         return exact < certificate.latency_ms(k, possible / coded.codes.covered)

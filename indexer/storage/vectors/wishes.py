@@ -44,6 +44,7 @@ class BuildWishes(IndexWishes):
     """With what only one build is asked for."""
 
     threads: int = 1
+    even_if_small: bool = False  # build codes where exact search would be as fast: to measure them
 
 
 def keep_wishes(folder: Path, wishes: IndexWishes) -> None:

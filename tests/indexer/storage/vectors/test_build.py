@@ -13,13 +13,13 @@ from indexer.errors import LockedError, StoreError
 from indexer.storage.check import check
 from indexer.storage.lock import WriterLock
 from indexer.storage.manifest import read_json, write_json
-from indexer.storage.vectors.build import LOCK, is_due
+from indexer.storage.vectors.build import LOCK, build, is_due
 from indexer.storage.vectors.codes import Codes
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.layout import INDEX_MANIFEST, WISHES, RowsManifest
 from indexer.storage.vectors.process import build_apart
 from indexer.storage.vectors.wishes import BuildWishes, IndexWishes, keep_wishes
-from indexer.types import Changes
+from indexer.types import Changes, Scan
 
 from .conftest import DIMENSION, IS_EXACT_CHEAPER, Plain, clustered
 
@@ -523,3 +523,28 @@ def test_filters_keep_the_promised_recall_and_give_k_hits(
             assert len(got) == len(true) == 10
             shares.append(len(set(got) & set(true)) / 10)
         assert np.mean(shares) >= 0.98
+
+
+@pytest.mark.parametrize(
+    ("scan", "asks_codes"), [(Scan.CHEAPEST, False), (Scan.EXACT, False), (Scan.CODES, True)]
+)
+def test_codes_of_a_small_collection_are_built_and_searched_only_to_be_measured(
+    plain: Plain, monkeypatch: Any, scan: Scan, asks_codes: bool
+) -> None:
+    plain.add("a", clustered(400))
+    assert build(plain.folder, BuildWishes(even_if_small=True), lambda *_: None) is not None
+    assert not is_due(plain.folder, BuildWishes())
+    monkeypatch.setattr(VectorIndex, "_is_exact_cheaper", lambda *_: True)
+    asked: list[int] = []
+    search = Codes.search
+
+    def counting(*arguments: Any) -> Any:
+        asked.append(1)
+        return search(*arguments)
+
+    monkeypatch.setattr(Codes, "search", counting)
+    with plain.reader() as reader, reader.snapshot() as now:
+        hits = now.dense(QUERIES[0], 5, scan=scan)
+        best = max(plain.vectors.items(), key=lambda item: float(item[1] @ QUERIES[0]))
+        assert now.chunks([hits[0].chunk_id])[hits[0].chunk_id].text == best[0]
+    assert bool(asked) is asks_codes
