@@ -19,6 +19,15 @@ def thread_count(settings: Settings) -> int:
     return settings.threads or threads_for(read_cpu()[0])
 
 
+def requests_at_once(settings: Settings) -> int:
+    """As many as there are cores for; where a remote endpoint embeds, also as many as it takes.
+
+    Those do nothing but wait for it.
+    """
+    remote = len(settings.endpoints) * settings.endpoint_concurrency
+    return thread_count(settings) + (remote if settings.runs_remote else 0)
+
+
 def share_cores(settings: Settings) -> None:
     """Tell the libraries that are not loaded yet; for programs, not for a guest in another's.
 

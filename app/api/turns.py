@@ -11,7 +11,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import current_default_thread_limiter, run_sync
 
 from app.settings import Settings
-from app.threads import thread_count
+from app.threads import requests_at_once
 
 T = TypeVar("T")
 
@@ -21,14 +21,12 @@ _WAITING = 32  # requests that wait for models to load, which may take as long a
 class Turns:
     """Who may run a thread. Plain routes take a turn without asking: FastAPI's threads are these.
 
-    Requests under way at once: as many as there are cores for, and where a remote endpoint embeds,
-    also as many as it takes, which do nothing but wait for it. One of them at a time may be in the
+    `threads.requests_at_once` says how many are under way. One of them at a time may be in the
     local model, whose own threads are as many as the setting says.
     """
 
     def __init__(self, settings: Settings) -> None:
-        remote = len(settings.endpoints) * settings.endpoint_concurrency
-        self.at_once = thread_count(settings) + (remote if settings.runs_remote else 0)
+        self.at_once = requests_at_once(settings)
         self._waiting = CapacityLimiter(_WAITING)
         self._loaded: set[str] = set()
 

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.errors import UsageError
+from indexer.types import Scan
 
 
 class _Frozen(BaseModel):
@@ -91,7 +92,7 @@ class Cell(_Frozen):
     model: str
     dimension: int
     mode: str  # "cpu:int8"
-    index: Literal["exact", "codes"]
+    index: Scan
     engine: str  # what ran the model
     quality: dict[str, dict[str, Measure]]  # "dense" -> "ndcg@10" -> ...
     agreement: Agreement | None = None  # None: is the reference, or vectors of another model

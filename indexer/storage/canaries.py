@@ -42,6 +42,17 @@ def stored_vectors(connection: Connection, count: int, dimension: int) -> list[S
     ]
 
 
+def vectors_by_key(connection: Connection, count: int, dimension: int) -> dict[bytes, Vector]:
+    """The first `count` by key.
+
+    Keys are hashes, so these are drawn at random, and collections of the same texts under the same
+    contract give the same ones.
+    """
+    query = select(EmbeddingRow.key, EmbeddingRow.vector).order_by(EmbeddingRow.key).limit(count)
+    rows = connection.execute(query).all()
+    return {row.key: decode_vectors([row.vector], dimension)[0] for row in rows}
+
+
 def _spread(connection: Connection, count: int) -> Iterator[int]:
     """Distinct embedding ids, ascending: the first one at or after each of `count` marks."""
     low = connection.scalar(select(func.min(EmbeddingRow.id)))

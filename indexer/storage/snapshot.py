@@ -19,7 +19,7 @@ from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.mapped import DamagedRowsError
-from indexer.types import FileStamp, Scan, ScoredChunk, StoredChunk
+from indexer.types import FileStamp, Scan, ScoredChunk, StoredChunk, Vector
 
 _FEW_CHUNKS = 2_000  # that a filter leaves: they are all scored, instead of looking for the best
 _SPARE = 16  # asked for beyond k: hits that tie with the last, or are gone from the catalog
@@ -162,6 +162,10 @@ class Snapshot:
     def stored_vectors(self, count: int) -> list[StoredVector]:
         """Up to `count` stored vectors, spread over the collection; the same ones every time."""
         return canaries.stored_vectors(self.connection, count, self.head.contract.dimension)
+
+    def vectors_by_key(self, count: int) -> dict[bytes, Vector]:
+        """Up to `count` stored vectors by key, the same ones in every collection of the texts."""
+        return canaries.vectors_by_key(self.connection, count, self.head.contract.dimension)
 
     def modes(self) -> frozenset[str]:
         """Modes that made vectors of this collection; `provenance.UNKNOWN` where not recorded."""

@@ -47,7 +47,7 @@ def read_gpus(
     """
     notes: list[str] = []
     if library is None:
-        library = _load(notes)
+        library = load_library(notes)
         if library is None:
             return (), notes
     try:
@@ -69,8 +69,8 @@ def read_gpus(
     return gpus, notes
 
 
-def _load(notes: list[str]) -> Any | None:
-    """The library; None, without a note, where there is no NVIDIA driver."""
+def load_library(notes: list[str]) -> Any | None:
+    """NVML; None, without a note, where there is no NVIDIA driver."""
     names = ["libnvidia-ml.so.1", "libnvidia-ml.so"]
     if sys.platform == "darwin":
         return None

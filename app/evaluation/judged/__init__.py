@@ -1,0 +1,1 @@
+"""Judged sets: queries, and which documents answer them."""

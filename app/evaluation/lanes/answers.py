@@ -1,0 +1,136 @@
+"""Every query of a judged set answered in every way, kept as files for the parent process."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.evaluation.apart import OnStep
+from app.evaluation.quality.agreement import SAMPLE
+from app.evaluation.quality.metrics import DEPTH
+from app.search.answer import Mode as Way
+from app.search.retrieval import Question, retrieve
+from indexer.embedding.embedder import Embedder
+from indexer.storage.collection import Collection
+from indexer.storage.snapshot import Snapshot
+from indexer.types import Kind, Scan, Vector
+
+VECTORS = "vectors.npz"
+_QUERIES_AT_ONCE = 64
+_TIE = 1e-6  # cosines that differ by less are equal: the last digits depend on the order of sums
+
+
+def run_file(way: Way, kind: Scan) -> str:
+    """Where the ranking of a way lies: {query id: [[document, score], ...]}."""
+    return f"{way}-{kind}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What shall be asked, and where the answers go."""
+
+    queries: dict[str, str]  # {query id: text}
+    corpus: Path
+    kinds: tuple[Scan, ...]
+    ways: tuple[Way, ...]
+    output: Path  # a folder
+
+
+def answer_all(
+    asked: Asked, collection: Collection, embedder: Embedder, on_step: OnStep
+) -> dict[str, Any]:
+    """Write each way's rankings and a sample of the stored vectors.
+
+    Returns:
+        ann_recalls, one a query (see `_ann_recalls`), and documents, how many can be found.
+    """
+    vectors = _embed_queries(list(asked.queries.values()), embedder, on_step)
+    asked.output.mkdir(parents=True, exist_ok=True)
+    with collection.snapshot() as now:
+        names = document_names(now, asked.corpus)
+        for way in asked.ways:
+            for kind in asked.kinds:
+                run = _rank_all(now, asked.queries, way, kind, vectors, names, on_step)
+                (asked.output / run_file(way, kind)).write_text(json.dumps(run), "utf-8")
+        kept = now.vectors_by_key(SAMPLE)
+        keys = np.frombuffer(b"".join(kept), np.uint8).reshape(len(kept), -1)
+        np.savez(asked.output / VECTORS, keys=keys, vectors=np.array(list(kept.values())))
+        recalls = _ann_recalls(now, vectors) if Scan.CODES in asked.kinds else []
+    return {"ann_recalls": recalls, "documents": len(names)}
+
+
+def _rank_all(
+    now: Snapshot,
+    queries: dict[str, str],
+    way: Way,
+    kind: Scan,
+    vectors: Sequence[Vector],
+    names: dict[int, str],
+    on_step: OnStep,
+) -> dict[str, list[tuple[str, float]]]:
+    run = {}
+    for number, (identity, text) in enumerate(queries.items()):
+        if number % 50 == 0:
+            on_step(f"{way} search, {kind}: query {number:,} of {len(queries):,}")
+        vector = None if way is Way.LEXICAL else vectors[number]
+        # One more than is measured: a document with the query's id may go.
+        items = retrieve(now, Question(text, way, vector, kind), DEPTH + 1)
+        run[identity] = [(names[item.document_id], item.score) for item in items]
+    return run
+
+
+def _embed_queries(texts: Sequence[str], embedder: Embedder, on_step: OnStep) -> list[Vector]:
+    vectors: list[Vector] = []
+    for start in range(0, len(texts), _QUERIES_AT_ONCE):
+        on_step(f"embedding queries, {start:,} of {len(texts):,}")
+        vectors.extend(embedder.embed(texts[start : start + _QUERIES_AT_ONCE], Kind.QUERY))
+    return vectors
+
+
+def document_names(now: Snapshot, corpus: Path) -> dict[int, str]:
+    """{document id: the name that judgements use}.
+
+    Of a JSONL corpus that is the `_id`; of a folder the path below it, `path#id` inside a file of
+    many documents.
+    """
+    name = _in_file if corpus.is_file() else _below(corpus)
+    names: dict[int, str] = {}
+    after = 0
+    while page := now.documents(after=after, limit=10_000):
+        names.update({document.id: name(document.path, document.member) for document in page})
+        after = page[-1].id
+    return names
+
+
+def _in_file(_path: bytes, member: str) -> str:
+    return member
+
+
+def _below(corpus: Path) -> Callable[[bytes, str], str]:
+    root = corpus.resolve()
+
+    def name(path: bytes, member: str) -> str:
+        inside = Path(os.fsdecode(path)).relative_to(root).as_posix()
+        return f"{inside}#{member}" if member else inside
+
+    return name
+
+
+def _ann_recalls(now: Snapshot, vectors: Sequence[Vector], k: int = 10) -> list[float]:
+    """Of each query the share of the k nearest chunks that codes find.
+
+    What ties with the last of these counts as found.
+    """
+    recalls = []
+    for vector in vectors:
+        true = now.dense(vector, k, scan=Scan.EXACT)
+        if not true:
+            continue
+        found = now.dense(vector, k, scan=Scan.CODES)
+        near = sum(hit.score >= true[-1].score - _TIE for hit in found)
+        recalls.append(min(near, len(true)) / len(true))
+    return recalls

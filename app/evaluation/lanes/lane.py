@@ -1,0 +1,87 @@
+"""What an evaluation compares: lanes, which are models in modes, and ways to search in each."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.search.models import Models
+from app.settings import Settings
+from indexer.embedding.embedder import Embedder
+from indexer.embedding.spec import ModelSpec
+from indexer.errors import PlacementError
+from indexer.modes import Mode, Placement, Precision
+from indexer.types import Scan
+
+KINDS = (Scan.EXACT, Scan.CODES)  # of an index
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A model at a dimension in a mode: what one process can open."""
+
+    model: str  # as the user named it
+    dimension: int | None  # None: the model's own
+    mode: Mode
+    own_server_port: int | None = None  # remote, behind a server that we start ourselves
+
+    @property
+    def label(self) -> str:
+        """For messages, before the model is known."""
+        shorter = f" {self.dimension}" if self.dimension else ""
+        return f"{self.model}{shorter} {self.mode}"
+
+    def to_job(self) -> dict[str, Any]:
+        """JSON values."""
+        return {**asdict(self), "mode": str(self.mode)}
+
+    @classmethod
+    def of_job(cls, values: Mapping[str, Any]) -> "Lane":
+        """The inverse."""
+        return cls(**{**values, "mode": Mode.parse(values["mode"])})
+
+
+def lane_settings(lane: Lane, flags: Mapping[str, Any]) -> Settings:
+    """The user's settings with this lane's place and precision.
+
+    Args:
+        lane: the lane.
+        flags: settings given on the command line; children read the rest as the parent did.
+    """
+    own: dict[str, Any] = {"model": lane.model, "dimension": lane.dimension}
+    if lane.mode.placement is Placement.REMOTE:
+        own["placement"] = Placement.REMOTE
+        if lane.own_server_port is not None:
+            own["endpoints"] = (f"http://127.0.0.1:{lane.own_server_port}/v1",)
+        if lane.mode.precision is not Precision.FP32:
+            own["precision"] = lane.mode.precision
+    else:
+        own |= {"placement": lane.mode.placement, "precision": lane.mode.precision}
+    return Settings.load(flags={**flags, **own})
+
+
+class StrictModels(Models):
+    """Models that give the lane's mode or nothing.
+
+    A mode that fails its quality check is replaced by another: its figures would stand under the
+    wrong name.
+    """
+
+    def __init__(self, settings: Settings, lane: Lane) -> None:
+        self._said: list[str] = []
+        self._mode = lane.mode
+        super().__init__(settings, say=self._said.append)
+
+    def embedder(self, spec: ModelSpec, dimension: int | None = None) -> Embedder:
+        """See `Models.embedder`.
+
+        Raises:
+            PlacementError: also where the mode would be replaced; says why.
+        """
+        embedder = super().embedder(spec, dimension)
+        asked, got = self._mode, embedder.mode
+        if got.placement is not asked.placement or (
+            got.precision is not asked.precision and got.placement is not Placement.REMOTE
+        ):
+            # What ends with dots told what was being done, the rest tells why.
+            raise PlacementError(" ".join(text for text in self._said if not text.endswith("...")))
+        return embedder

@@ -1,0 +1,180 @@
+"""The process that embeds a judged set in one mode, and answers every query of it in every way."""
+
+import json
+import os
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.evaluation.apart import OnStep, answer_one
+from app.evaluation.judged.read import read_documents
+from app.evaluation.lanes.answers import Asked, answer_all
+from app.evaluation.lanes.lane import Lane, StrictModels, lane_settings
+from app.evaluation.lanes.own_server import own_server
+from app.indexing import build_index, index_options, index_wishes
+from app.search.answer import Mode as Way
+from app.settings import Settings
+from indexer.documents.chunk import CHUNKER_VERSION
+from indexer.embedding.embedder import Embedder
+from indexer.embedding.footprint import peak_rss_bytes, peak_vram_bytes
+from indexer.pipeline.report import Progress, Report
+from indexer.pipeline.run import index
+from indexer.pipeline.whole import CHUNKER, index_whole
+from indexer.storage.collection import Collection
+from indexer.storage.commit import Writer
+from indexer.types import Contract, Scan
+
+INDEXED = "indexed.json"  # what the run that embedded a collection took
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """The job."""
+
+    lane: Lane
+    flags: dict[str, Any]
+    folder: Path  # of the collection; made, or brought up to date
+    corpus: Path
+    queries: Path  # JSON: {query id: text}
+    output: Path  # folder for runs and vectors
+    whole_documents: bool
+    kinds: tuple[Scan, ...]
+    ways: tuple[Way, ...]
+
+    def to_job(self) -> dict[str, Any]:
+        """JSON values."""
+        paths = {name: os.fspath(getattr(self, name)) for name in _PATHS}
+        lists = {"kinds": list(self.kinds), "ways": list(self.ways)}
+        plain = {"flags": self.flags, "whole_documents": self.whole_documents}
+        return {"lane": self.lane.to_job(), **plain, **paths, **lists}
+
+    @classmethod
+    def of_job(cls, job: dict[str, Any]) -> "Prepare":
+        """The inverse."""
+        return cls(
+            lane=Lane.of_job(job["lane"]),
+            flags=job["flags"],
+            whole_documents=job["whole_documents"],
+            kinds=tuple(Scan(kind) for kind in job["kinds"]),
+            ways=tuple(Way(way) for way in job["ways"]),
+            **{name: Path(job[name]) for name in _PATHS},
+        )
+
+
+_PATHS = ("folder", "corpus", "queries", "output")
+
+
+def main() -> None:
+    """Answer one `Prepare`.
+
+    The values: model, dimension, engine, passages, indexing (see `INDEXED`), build_s and
+    index_bytes of the codes, ann_recalls (one a query), peaks.
+    """
+    answer_one(_prepare)
+
+
+def _prepare(job: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
+    task = Prepare.of_job(job)
+    settings = lane_settings(task.lane, task.flags)
+    with ExitStack() as stack:
+        stack.enter_context(own_server(task.lane, on_step))
+        models = StrictModels(settings, task.lane)
+        spec = models.named(settings.model)
+        on_step("loading the model")
+        embedder = stack.enter_context(models.embedder(spec, settings.dimension))
+        tokens = min(settings.chunk_tokens, spec.max_tokens)
+        chunker = CHUNKER if task.whole_documents else f"{CHUNKER_VERSION}/{tokens}"
+        contract = spec.contract(chunker, settings.dimension)
+        indexing = _index(task, settings, embedder, contract, on_step)
+        built = _build_codes(task, settings, embedder, contract, on_step)
+        queries = json.loads(task.queries.read_text("utf-8"))
+        asked = Asked(queries, task.corpus, task.kinds, task.ways, task.output)
+        collection = stack.enter_context(Collection.open(task.folder))
+        found = answer_all(asked, collection, embedder, on_step)
+    return {
+        "model": spec.model,
+        "dimension": contract.dimension,
+        "engine": _engine(task.lane, embedder),
+        "indexing": indexing,
+        **built,
+        **found,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "peak_vram_bytes": peak_vram_bytes(),
+    }
+
+
+def _engine(lane: Lane, embedder: Embedder) -> str:
+    return embedder.engine if lane.own_server_port is None else "semsearch serve on this machine"
+
+
+def _index(
+    task: Prepare, settings: Settings, embedder: Embedder, contract: Contract, on_step: OnStep
+) -> dict[str, Any]:
+    """Bring the collection up to date; what the run that embedded it took.
+
+    It is ours alone, so what was embedded under another contract goes.
+    """
+    record = task.folder / INDEXED
+    with Writer.open(task.folder, contract, reembed=True) as writer:
+        if task.whole_documents:
+            texts = (
+                (identity, f"{title} {text}".strip())
+                for identity, title, text in read_documents(task.corpus)
+            )
+
+            def tell(report: Report) -> None:
+                on_step(f"embedding, {report.chunks:,} documents, {report.tokens:,} tokens")
+
+            report = index_whole(texts, task.corpus, writer, embedder, contract, tell)
+        else:
+
+            def tell_progress(progress: Progress) -> None:
+                on_step(f"embedding, {progress.chunks:,} chunks, {progress.tokens:,} tokens")
+
+            options = index_options(settings, contract, (), (), workers=1)
+            report = index([task.corpus], writer, embedder, contract, options, tell_progress)
+    if report.embedded or not record.exists():
+        _keep(record, report)
+    kept: dict[str, Any] = json.loads(record.read_text("utf-8"))
+    return kept
+
+
+def _keep(record: Path, report: Report) -> None:
+    """Beside the collection, since later runs will only reuse what this one made.
+
+    An interrupted run leaves nothing, so the one that goes on counts only its own part.
+    """
+    values = {
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "documents": report.documents,
+        "passages": report.chunks,
+        "tokens": report.tokens,
+        "seconds": report.seconds,
+        "model_s": report.model_s,
+    }
+    record.write_text(json.dumps(values), "utf-8")
+
+
+def _build_codes(
+    task: Prepare, settings: Settings, embedder: Embedder, contract: Contract, on_step: OnStep
+) -> dict[str, Any]:
+    """Build codes, however few vectors there are, where they shall be measured."""
+    if Scan.CODES not in task.kinds:
+        return {"build_s": 0.0, "index_bytes": 0, "curve": []}
+    wishes = replace(index_wishes(settings, embedder.spec, contract), even_if_small=True)
+    started = time.perf_counter()
+    built = build_index(
+        task.folder, wishes, lambda stage, done: on_step(f"vector index: {stage}, {done:.0%}")
+    )
+    record = task.folder / "built.json"
+    if built is not None:
+        record.write_text(json.dumps({"build_s": time.perf_counter() - started}), "utf-8")
+    kept = json.loads(record.read_text("utf-8")) if record.exists() else {"build_s": 0.0}
+    with Collection.open(task.folder) as collection:
+        certificate = collection.status().index.certificate
+    curve = [] if certificate is None else certificate.to_dict()["curve"]
+    sizes = [path.stat().st_size for path in task.folder.glob("vectors-*.codes")]
+    return {**kept, "index_bytes": sum(sizes), "curve": curve}
