@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import bench, config, embed, index, model, plan, rm, search, serve, status
+from app.cli import bench, config, embed, evaluate, index, model, plan, rm, search, serve, status
 from app.cli.context import Context
 from indexer.version import __version__
 
@@ -26,6 +26,7 @@ app.command("embed")(embed.embed)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
 app.command("bench")(bench.bench)
+app.command("eval")(evaluate.evaluate)
 app.command("plan")(plan.plan)
 app.command("config")(config.config)
 app.command("rm")(rm.rm)

@@ -76,6 +76,10 @@ class Screen:
         """Progress of `semsearch bench`."""
         self._update(f"{mode}: {step}")
 
+    def on_measured(self, what: str, step: str) -> None:
+        """Progress of `semsearch eval`."""
+        self._update(printable(f"{what}: {step}"))
+
     def clear(self) -> None:
         """Leave a clean line behind."""
         if self._width:

@@ -1,0 +1,166 @@
+"""`semsearch eval`: quality, speed and memory of every mode, on judged data."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.context import Context, EndpointOption, JsonOption
+
+if TYPE_CHECKING:
+    from app.evaluation.gates import Gates
+    from app.evaluation.run import Request
+
+NOT_PASSED = 1
+_SECONDS = 1.5
+
+
+def evaluate(
+    context: typer.Context,
+    dataset: Annotated[
+        Path, typer.Argument(help="BEIR folder: corpus.jsonl, queries.jsonl, qrels/test.tsv.")
+    ],
+    corpus: Annotated[
+        Path | None, typer.Option(help="Documents elsewhere: a JSONL file or a folder.")
+    ] = None,
+    queries: Annotated[Path | None, typer.Option(help="Queries elsewhere, as JSONL.")] = None,
+    qrels: Annotated[
+        Path | None, typer.Option(help="Judgements elsewhere, of BEIR or TREC.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which qrels of the folder.")] = "test",
+    models: Annotated[
+        str | None,
+        typer.Option("--model", help="One or several with commas.", show_default="qwen3-0.6b"),
+    ] = None,
+    dimensions: Annotated[
+        str | None,
+        typer.Option(
+            "--dim", help="Shorter vectors (MRL models), e.g. 1024,256.", show_default="the model's"
+        ),
+    ] = None,
+    modes: Annotated[
+        str | None,
+        typer.Option(
+            help="all, or for example gpu:fp16,cpu:int8,remote.", show_default="the plan's best"
+        ),
+    ] = None,
+    endpoint: EndpointOption = None,
+    index: Annotated[
+        str, typer.Option(help="exact scores every vector, codes those that an index finds.")
+    ] = "exact,codes",
+    retrieval: Annotated[
+        str, typer.Option(help="Ways to retrieve; the first is shown.", show_default="all")
+    ] = "hybrid,dense,lexical",
+    whole_documents: Annotated[
+        bool,
+        typer.Option(
+            "--whole-documents", help="One vector a document, cut at the model's limit: no chunks."
+        ),
+    ] = False,
+    rounds: Annotated[
+        int, typer.Option(min=0, max=1000, help="In which modes take turns; 0: only quality.")
+    ] = 5,
+    seconds: Annotated[
+        float, typer.Option(min=0.05, max=3600, help="For each kind of call in a round.")
+    ] = _SECONDS,
+    output: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the report.", show_default="eval-<name>"),
+    ] = None,
+    fail_under: Annotated[
+        str | None, typer.Option(help="For example ndcg@10=0.6,ann_recall@10=0.99.")
+    ] = None,
+    at_most: Annotated[
+        str | None, typer.Option("--max", help="For example p95=200ms,ram=2GiB.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Earlier results.json: fail on a significant drop.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure every mode on judged data: quality, agreement, speed, memory; exit 1 at a gate."""
+    from app.cli.evaluation_table import show_failed, show_results
+    from app.cli.output import print_json
+    from app.cli.progress import watch
+    from app.evaluation.choose import choose_lanes
+    from app.evaluation.judged.dataset import load_judged
+    from app.evaluation.run import evaluate as run
+    from app.search.models import Models
+
+    start: Context = context.obj
+    settings = start.settings(endpoints=endpoint)
+    request = _request(index, retrieval, whole_documents, rounds, seconds)
+    gates = _gates(fail_under, at_most, baseline)
+    if gates.most.keys() - {"ram", "vram"} and not rounds:
+        from indexer.errors import UsageError
+
+        raise UsageError("--max with a time needs --rounds of at least 1: 0 measures no times.")
+    judged = load_judged(dataset, corpus, queries, qrels, split)
+    output = output or Path(f"eval-{judged.name}")
+    with watch(as_json) as screen:
+        chosen = choose_lanes(
+            settings,
+            Models(settings, screen.on_download),
+            _names(models) or [settings.model],
+            _numbers(dimensions),
+            modes,
+        )
+        results = run(settings, judged, chosen, request, output, screen.on_measured)
+    failed = gates.check(results, str(request.ways[0]))
+    if as_json:
+        print_json({"results": str(output), "failed": [vars(item) for item in failed]})
+    else:
+        show_results(results, output)
+        show_failed(failed)
+    if failed:
+        raise typer.Exit(NOT_PASSED)
+
+
+def _request(
+    index: str, retrieval: str, whole_documents: bool, rounds: int, seconds: float
+) -> "Request":
+    from app.evaluation.lanes.lane import KINDS
+    from app.evaluation.run import Request
+    from app.search.answer import Mode
+    from indexer.errors import UsageError
+
+    kinds, ways = _names(index), _names(retrieval)
+    for option, given, known in (("--index", kinds, KINDS), ("--retrieval", ways, tuple(Mode))):
+        unknown = [name for name in given if name not in known]
+        if unknown or not given:
+            raise UsageError(f"{option} {', '.join(unknown)}: there are {', '.join(known)}.")
+    return Request(
+        kinds=tuple(kind for kind in KINDS if kind in kinds),
+        ways=tuple(Mode(way) for way in ways),
+        whole_documents=whole_documents,
+        rounds=rounds,
+        seconds=seconds,
+        command=shlex.join(["semsearch", *sys.argv[1:]]),
+    )
+
+
+def _gates(fail_under: str | None, at_most: str | None, baseline: Path | None) -> "Gates":
+    """Read before anything is measured, which may take hours."""
+    from app.evaluation.gates import Gates, parse_least, parse_most
+    from app.evaluation.results import Results
+
+    return Gates(
+        least=parse_least(fail_under) if fail_under else {},
+        most=parse_most(at_most) if at_most else {},
+        baseline=Results.read(baseline) if baseline else None,
+    )
+
+
+def _names(text: str | None) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+
+
+def _numbers(text: str | None) -> list[int]:
+    from indexer.errors import UsageError
+
+    found = _names(text)
+    if not all(name.isascii() and name.isdigit() for name in found):
+        raise UsageError(f"--dim {text}: give whole numbers with commas, e.g. 1024,512,256.")
+    return [int(name) for name in found]
