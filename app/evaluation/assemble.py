@@ -12,14 +12,14 @@ from app.evaluation.apart import Reply
 from app.evaluation.evaluate import Gathered, Prepared, Task
 from app.evaluation.judged.read import Qrels
 from app.evaluation.lanes.answers import VECTORS, run_file
-from app.evaluation.quality.agreement import agreement
+from app.evaluation.quality.agreement import Vectors, agreement
 from app.evaluation.quality.metrics import DEPTH, measured, per_query
 from app.evaluation.quality.runs import Ranked, Run, without_itself, write_run
 from app.evaluation.results import Agreement, AnnRecall, Cell, Drift, Indexing, Measure, Speed
 from app.evaluation.statistics import mean_of_rounds, mean_over_queries, times_of
 from app.search.answer import Mode as Way
 from indexer.modes import Placement, Precision
-from indexer.types import Scan, Vector
+from indexer.types import Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +134,11 @@ def _agreement(task: Task, done: Prepared, reference: Prepared, kind: Scan) -> A
     )
 
 
-def _vectors(done: Prepared) -> dict[bytes, Vector]:
+def _vectors(done: Prepared) -> Vectors:
     with np.load(done.output / VECTORS, allow_pickle=False) as held:
-        keys, vectors = held["keys"], held["vectors"]
-    return {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}
+        keys, passages, queries = held["keys"], held["passages"], held["queries"]
+    named = {key.tobytes(): vector for key, vector in zip(keys, passages, strict=True)}
+    return Vectors(named, queries)
 
 
 def _run(done: Prepared, way: Way, kind: Scan) -> Run:

@@ -1,6 +1,6 @@
 """Gates: what an evaluation must reach, so that a CI job can fail on it.
 
---fail-under recall@10=0.9,ndcg@10=0.6,ann_recall@10=0.99
+--fail-under recall@10=0.9,ndcg@10=0.6,ann_recall@10=0.99,cosine=0.995
 --max p95=200ms,ram=2GiB
 --baseline results.json
 """
@@ -66,12 +66,10 @@ class Gates:
     def _check_least(self, cell: Cell, way: str) -> list[Failed]:
         failed = []
         for name, least in self.least.items():
-            if name == ANN:
-                found = 1.0 if cell.ann is None else cell.ann.recall_10.value
-                what = name
+            if name in _LEAST:
+                found, what = _LEAST[name](cell), name
             else:
-                found = cell.quality[way][name].mean.value
-                what = f"{way} {name}"
+                found, what = cell.quality[way][name].mean.value, f"{way} {name}"
             if not found >= least:
                 failed.append(Failed(cell.label, what, f"{found:.4f}", f"at least {least:g}"))
         return failed
@@ -92,7 +90,7 @@ def parse_least(text: str) -> dict[str, float]:
     Raises:
         UsageError: an unknown measure, or no number from 0 to 1.
     """
-    known = (*MEASURES, ANN)
+    known = (*MEASURES, *_LEAST)
     found: dict[str, float] = {}
     for name, value in _pairs(text, "--fail-under"):
         if name not in known:
@@ -146,6 +144,17 @@ def _percentile(name: str) -> Callable[[Cell], float | None]:
     return of
 
 
+def _agreed(name: str) -> Callable[[Cell], float]:
+    """1 for the reference: it agrees with itself."""
+    return lambda cell: 1.0 if cell.agreement is None else float(getattr(cell.agreement, name))
+
+
+_LEAST: dict[str, Callable[[Cell], float]] = {
+    ANN: lambda cell: 1.0 if cell.ann is None else cell.ann.recall_10.value,  # exact: all found
+    "cosine": _agreed("cosine_mean"),  # of passages, to the reference mode's
+    "query_cosine": _agreed("query_cosine_mean"),
+    "overlap@10": _agreed("overlap_10"),
+}
 _NUMBERS: dict[str, Callable[[Cell], float | None]] = {
     **{name: _percentile(name) for name in ("p50", "p95", "p99")},
     "ram": lambda cell: cell.peak_ram_bytes,

@@ -39,6 +39,8 @@ class Agreement(_Frozen):
     texts: int  # passages compared
     cosine_mean: float
     cosine_min: float
+    query_cosine_mean: float
+    query_cosine_min: float
     overlap_10: float  # share of the ten nearest documents that both give, mean over queries
     kendall_tau: float  # of the documents that both give among 100, mean over queries
 

@@ -58,7 +58,12 @@ def answer_all(
                 (asked.output / run_file(way, kind)).write_text(json.dumps(run), "utf-8")
         kept = now.vectors_by_key(SAMPLE)
         keys = np.frombuffer(b"".join(kept), np.uint8).reshape(len(kept), -1)
-        np.savez(asked.output / VECTORS, keys=keys, vectors=np.array(list(kept.values())))
+        np.savez(
+            asked.output / VECTORS,
+            keys=keys,
+            passages=np.array(list(kept.values())),
+            queries=np.array(vectors),
+        )
         recalls = _ann_recalls(now, vectors) if Scan.CODES in asked.kinds else []
     return {"ann_recalls": recalls, "documents": len(names)}
 

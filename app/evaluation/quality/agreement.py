@@ -1,8 +1,10 @@
 """How far the vectors and rankings of two modes agree."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from app.evaluation.quality.runs import Run
 from app.evaluation.results import Agreement
@@ -11,22 +13,26 @@ from indexer.types import Vector
 SAMPLE = 2_000  # passages whose vectors are compared
 
 
-def agreement(
-    vectors: Mapping[bytes, Vector],
-    reference: Mapping[bytes, Vector],
-    run: Run,
-    reference_run: Run,
-) -> Agreement:
-    """Of the vectors under equal keys, and of the dense rankings of the same queries.
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What a mode made of the same texts."""
+
+    passages: Mapping[bytes, Vector]  # by key
+    queries: npt.NDArray[np.float32]  # shape (n, dimension), in the order of the judged set
+
+
+def agreement(vectors: Vectors, reference: Vectors, run: Run, reference_run: Run) -> Agreement:
+    """Of the passages under equal keys, of all queries, and of the dense rankings for these.
 
     Raises:
         ValueError: no key or no query in common.
     """
-    keys = [key for key in vectors if key in reference]
+    keys = [key for key in vectors.passages if key in reference.passages]
     queries = [query for query in run if query in reference_run]
     if not keys or not queries:
         raise ValueError("nothing to compare")
-    cosines = [_cosine(vectors[key], reference[key]) for key in keys]
+    cosines = [_cosine(vectors.passages[key], reference.passages[key]) for key in keys]
+    asked = [_cosine(a, b) for a, b in zip(vectors.queries, reference.queries, strict=True)]
     overlaps, taus = [], []
     for query in queries:
         ours = [item.document for item in run[query]]
@@ -38,6 +44,8 @@ def agreement(
         texts=len(keys),
         cosine_mean=float(np.mean(cosines)),
         cosine_min=float(np.min(cosines)),
+        query_cosine_mean=float(np.mean(asked)),
+        query_cosine_min=float(np.min(asked)),
         overlap_10=float(np.mean(overlaps)),
         kendall_tau=float(np.mean(taus)),
     )
