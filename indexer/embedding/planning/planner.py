@@ -53,7 +53,7 @@ def make_plan(
         device = wishes.device or (f"cuda:{gpu.index}" if len(hardware.gpus) > 1 else None)
     named: tuple[SmallerModel, ...] = ()
     if best is None or _is_slow(best):
-        named = _fallbacks(size, hardware, wishes, checked, smaller, candidates)
+        named = smaller_models(size, hardware, wishes, checked, smaller, candidates)
     threads = wishes.threads or threads_for(hardware.cpu)
     return Plan(size, hardware, tuple(options), threads, device, named)
 
@@ -117,15 +117,15 @@ def _compared(option: Option, best: Option, gpu: Gpu | None) -> Option:
     return option
 
 
-def _fallbacks(
+def smaller_models(
     size: ModelSize,
     hardware: Hardware,
     wishes: Wishes,
     checked: Set[Mode],
     smaller: Sequence[tuple[str, ModelSize]],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Candidate] = MODES,
 ) -> tuple[SmallerModel, ...]:
-    """Models below this one's size that fit, each in its best mode."""
+    """Models below this one's size that fit, each in its best mode; see `make_plan`."""
     found = []
     for name, other in smaller:
         if other.values >= size.values:

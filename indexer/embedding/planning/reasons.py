@@ -9,7 +9,7 @@ from indexer.embedding.wishes import Engine, Wishes
 from indexer.modes import Placement
 
 # The article's borders, in bytes of free VRAM.
-_ARTICLE_DIRECT, _ARTICLE_QUANTISED = 4 << 30, 2 << 30
+ARTICLE_DIRECT, ARTICLE_QUANTISED = 4 << 30, 2 << 30
 
 
 def amount(size_bytes: float) -> str:
@@ -85,7 +85,7 @@ def recommended(option: Option, gpu: Gpu | None) -> str:
         return "the fastest that fits"
     if placement is Placement.OFFLOAD:
         return "faster than the CPU although layers are copied for every batch"
-    if gpu.free_bytes >= _ARTICLE_DIRECT:
+    if gpu.free_bytes >= ARTICLE_DIRECT:
         return "direct, as the article advises from 4 GiB up"
     if not advises_quantising(gpu):
         return "the fastest that fits"
@@ -96,7 +96,7 @@ def recommended(option: Option, gpu: Gpu | None) -> str:
 
 def advises_quantising(gpu: Gpu | None) -> bool:
     """Whether the article's rule for a card is quantised weights."""
-    return gpu is not None and _ARTICLE_QUANTISED <= gpu.free_bytes < _ARTICLE_DIRECT
+    return gpu is not None and ARTICLE_QUANTISED <= gpu.free_bytes < ARTICLE_DIRECT
 
 
 def against(option: Option, best: Option) -> str:
