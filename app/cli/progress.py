@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from app.cli.index_status import certificate_line, certificate_values
 from app.cli.output import duration, mebibytes, print_json, printable, say, shown_path
-from indexer.modes import Mode
 from indexer.pipeline.dry_run import DryRun
 from indexer.pipeline.report import Progress, Report
 from indexer.storage.vectors.certificate import Certificate
@@ -72,9 +71,9 @@ class Screen:
         """Progress of building the vector index."""
         self._update(f"Building the vector index: {stage}, {done:.0%}")
 
-    def on_bench(self, mode: Mode, step: str) -> None:
+    def on_bench(self, who: str, step: str) -> None:
         """Progress of `semsearch bench`."""
-        self._update(f"{mode}: {step}")
+        self._update(f"{who}: {printable(step)}")
 
     def on_measured(self, what: str, step: str) -> None:
         """Progress of `semsearch eval`."""

@@ -1,72 +1,115 @@
-"""Every mode of this machine measured in a process of its own, one after the other."""
+"""Every mode of this machine in processes of its own, in rounds in which all take turns."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from app.evaluation.apart import Reply, ask_apart
-from app.evaluation.measurement import Measurement
-from indexer.embedding.hardware.machine import Hardware
-from indexer.modes import Mode, Placement, Precision
+from app.evaluation.entrant import Entrant, NotRun
+from app.evaluation.measurement import Measurement, Turn
+from app.evaluation.rounds import Round
 
-# The article's three rows, and what this program offers beside them.
-DEFAULT_MODES = (
-    Mode(Placement.GPU, Precision.FP16),
-    Mode(Placement.GPU, Precision.BF16),
-    Mode(Placement.OFFLOAD, Precision.FP16),
-    Mode(Placement.OFFLOAD, Precision.BF16),
-    Mode(Placement.CPU, Precision.INT8),
-    Mode(Placement.CPU, Precision.FP32),
-)
 _CHILD = "app.evaluation.child"
-OnStep = Callable[[Mode, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class NotRun:
-    """A mode that this machine, or this version, cannot run."""
-
-    mode: str
-    reason: str
-
-
+_ORDER_SEED = 7
+OnStep = Callable[[str, str], None]  # (who, what)
 Outcome = Measurement | NotRun
 
 
-def split_modes(hardware: Hardware) -> tuple[list[Mode], list[NotRun]]:
-    """(modes worth a process, those that need a GPU this machine lacks)."""
-    usable = [mode for mode in DEFAULT_MODES if hardware.gpus or mode.placement is Placement.CPU]
-    missing = [mode for mode in DEFAULT_MODES if mode not in usable]
-    return usable, [NotRun(str(mode), "no NVIDIA GPU was found") for mode in missing]
-
-
 def bench(
-    modes: Sequence[Mode], flags: Mapping[str, Any], runs: int, on_step: OnStep
-) -> Iterator[Outcome]:
-    """What each mode gave, in order.
+    entrants: Sequence[Entrant],
+    flags: Mapping[str, Any],
+    rounds: Sequence[Round],
+    on_step: OnStep,
+) -> list[Outcome]:
+    """What each entrant gave, in order.
+
+    Each is opened once for what only the first start on a machine needs. Then come the rounds: in
+    each, every one is opened anew, as memory may not hold two, in an order drawn for the round.
 
     Args:
-        modes: to measure.
+        entrants: to measure.
         flags: settings given on the command line, without placement and precision; the children
             read the environment and the config file as this process did.
-        runs: timed calls of each batch size.
+        rounds: the work.
         on_step: told what is being done.
     """
-    plain = {name: str(value) for name, value in flags.items() if value is not None}
-    for mode in modes:
-        yield _measure(mode, plain, runs, on_step)
+    race = _Race(flags, on_step)
+    for entrant in entrants:
+        race.prepare(entrant)
+    draw = np.random.default_rng(_ORDER_SEED)
+    for number, work in enumerate(rounds, start=1):
+        for index in draw.permutation(len(entrants)):
+            race.run(entrants[index], work, f"round {number} of {len(rounds)}")
+    return [race.outcome(entrant, rounds[0].tokens) for entrant in entrants]
 
 
-def _measure(mode: Mode, flags: Mapping[str, str], runs: int, on_step: OnStep) -> Outcome:
-    """Open it once for what only the first start on a machine needs, then measure another start."""
+class _Race:
+    """What is known so far; an entrant that fails once is out."""
 
-    def ask(runs: int) -> Reply:
-        job = {"flags": flags, "mode": str(mode), "runs": runs}
-        return ask_apart(_CHILD, job, lambda step: on_step(mode, step))
+    def __init__(self, flags: Mapping[str, Any], on_step: OnStep) -> None:
+        self._flags = {name: str(value) for name, value in flags.items() if value is not None}
+        self._on_step = on_step
+        self._first_load_s: dict[Entrant, float] = {}
+        self._turns: dict[Entrant, list[Turn]] = defaultdict(list)
+        self._failures: dict[Entrant, str] = {}
 
-    reply = first = ask(0)
-    if not first.failure:
-        reply = ask(runs)
-    if reply.failure:
-        return NotRun(str(mode), reply.failure)
-    return Measurement.from_dict({**reply.values, "first_load_s": first.values["opened_s"]})
+    def prepare(self, entrant: Entrant) -> None:
+        """The first start."""
+        reply = self._ask(entrant, None, "first start")
+        if reply.failure:
+            self._failures[entrant] = reply.failure
+        else:
+            self._first_load_s[entrant] = reply.values["load_s"]
+
+    def run(self, entrant: Entrant, work: Round, said: str) -> None:
+        """A round, if the entrant is still in."""
+        if entrant in self._failures:
+            return
+        reply = self._ask(entrant, work, said)
+        if reply.failure:
+            self._failures[entrant] = f"{said}: {reply.failure}"
+            return
+        turn = Turn.from_dict(reply.values)
+        self._turns[entrant].append(_with_peaks(turn, reply))
+
+    def outcome(self, entrant: Entrant, tokens: int) -> Outcome:
+        """What all rounds came to."""
+        if entrant in self._failures:
+            return NotRun(entrant.label, self._failures[entrant])
+        turns = self._turns[entrant]
+        vrams = [turn.peak_vram_bytes for turn in turns if turn.peak_vram_bytes is not None]
+        return Measurement(
+            mode=entrant.mode,
+            engine=turns[0].engine,
+            tokens=tokens,
+            one_text_ms=tuple(turn.cells_ms[0] for turn in turns),
+            four_texts_ms=tuple(turn.cells_ms[1] for turn in turns),
+            loads_s=tuple(turn.load_s for turn in turns),
+            first_load_s=self._first_load_s[entrant],
+            peak_ram_bytes=max(turn.peak_ram_bytes for turn in turns),
+            peak_vram_bytes=max(vrams, default=None),
+            peer=entrant.peer,
+            vectors=turns[0].vectors,
+        )
+
+    def _ask(self, entrant: Entrant, work: Round | None, said: str) -> Reply:
+        job = {
+            "flags": self._flags,
+            "mode": str(entrant.mode),
+            "peer": entrant.peer,
+            "work": work and work.to_dict(),
+        }
+        return ask_apart(_CHILD, job, lambda step: self._on_step(entrant.label, f"{said}, {step}"))
+
+
+def _with_peaks(turn: Turn, reply: Reply) -> Turn:
+    """The greater of what the process says of itself and what was seen of it with its children."""
+    vrams = [b for b in (turn.peak_vram_bytes, reply.peak_vram_bytes) if b is not None]
+    return replace(
+        turn,
+        peak_ram_bytes=max(turn.peak_ram_bytes, reply.peak_ram_bytes),
+        peak_vram_bytes=max(vrams, default=None),
+    )

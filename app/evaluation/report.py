@@ -1,17 +1,24 @@
-"""What a bench run says: all figures for programs, and which mode is best in one sentence."""
+"""What a bench run says: all figures for programs, the judgement of each row, the advice."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
 from app.evaluation import article
-from app.evaluation.bench import NotRun, Outcome
-from app.evaluation.measurement import Measurement
+from app.evaluation.advice import advice, milliseconds
+from app.evaluation.bench import Outcome
+from app.evaluation.entrant import NotRun
+from app.evaluation.measurement import Blocks, Measurement
+from app.evaluation.rounds import LEAST_RUNS, WARMUP, Budget
+from app.evaluation.statistics import times_of
+from app.evaluation.verdicts import Judgement, Planned, agreement, best_of, judge
+from indexer.embedding.planning.plan import SmallerModel
 from indexer.version import __version__
 
-_LIBRARIES = ("torch", "transformers", "onnxruntime")
+_LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "onnxruntime")
 
 
 def versions() -> dict[str, str]:
@@ -25,73 +32,112 @@ def versions() -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
-    """The outcome of every mode for one model."""
+    """The outcome of every row for one model."""
 
     model: str
-    runs: int
+    budget: Budget
     outcomes: Sequence[Outcome]
+    planned: Planned = field(default_factory=dict)
+    vram_bytes: int = 0  # free on the roomiest GPU
+    smaller: Sequence[SmallerModel] = ()
 
-    @property
+    @cached_property
     def measured(self) -> list[Measurement]:
-        """The modes that ran, fastest for one text first."""
+        """The rows that ran: our modes, then references, each fastest for one text first."""
         ran = [outcome for outcome in self.outcomes if isinstance(outcome, Measurement)]
-        return sorted(ran, key=lambda found: found.one_text)
+        return sorted(ran, key=lambda found: (found.peer is not None, found.one_ms))
 
     @property
     def not_run(self) -> list[NotRun]:
-        """The modes that did not, in order."""
+        """The rows that did not, in order."""
         return [outcome for outcome in self.outcomes if isinstance(outcome, NotRun)]
 
     @property
     def reasons(self) -> dict[str, list[str]]:
-        """{why not: the modes that did not run for it}, in order."""
+        """{why not: the rows that did not run for it}, in order."""
         found: dict[str, list[str]] = {}
         for missing in self.not_run:
-            found.setdefault(missing.reason, []).append(missing.mode)
+            found.setdefault(missing.reason, []).append(missing.label)
         return found
 
+    @cached_property
+    def best(self) -> Measurement | None:
+        """The recommended row; None: no mode of ours ran."""
+        return best_of(self.measured, self.planned)
+
+    @cached_property
+    def judgements(self) -> Mapping[str, Judgement]:
+        """{label: judgement} of every measured row."""
+        return judge(self.measured, self.planned)
+
+    @property
+    def advice(self) -> str | None:
+        """What to do here, in one sentence; None: no mode of ours ran."""
+        if self.best is None:
+            return None
+        return advice(self.best, self.measured, self.vram_bytes, self.smaller)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; times in milliseconds are medians, every run stands beside them."""
+        """Plain JSON values, every run among them; times in milliseconds."""
         return {
             "model": self.model,
-            "runs": self.runs,
-            "best": self.measured[0].mode if self.measured else None,
-            "modes": [
-                {
-                    **found.to_dict(),
-                    "one_text_median_ms": found.one_text,
-                    "four_texts_median_ms": found.four_texts,
-                }
-                for found in self.measured
-            ],
+            "cell": {
+                **asdict(self.budget),
+                "least_runs": min(LEAST_RUNS, self.budget.runs),
+                "rounds": self.budget.rounds,
+                "warmup": WARMUP,
+            },
+            "recommended": self.best and self.best.label,
+            "advice": self.advice,
+            "modes": [self._row(found) for found in self.measured],
             "not_run": [asdict(missing) for missing in self.not_run],
             "article": {"model": article.MODEL, "rows": [asdict(row) for row in article.ROWS]},
         }
 
-    def verdict(self) -> str:
-        """The best mode of this machine, and how it stands beside the article's.
+    def _row(self, found: Measurement) -> dict[str, Any]:
+        agreed = agreement(self.measured).get(found.label)
+        against: tuple[Blocks | None, Blocks | None] = (None, None)
+        if self.best is not None:
+            against = self.best.one_text_ms, self.best.four_texts_ms
+        return {
+            "label": found.label,
+            "mode": str(found.mode),
+            "peer": found.peer,
+            "engine": found.engine,
+            **asdict(self.judgements[found.label]),
+            "tokens": found.tokens,
+            "one_text": _cell(found.one_text_ms, against[0]),
+            "four_texts": _cell(found.four_texts_ms, against[1]),
+            "tokens_per_s": found.tokens_per_s,
+            "load_s": found.load_s,
+            "loads_s": found.loads_s,
+            "first_load_s": found.first_load_s,
+            "peak_ram_bytes": found.peak_ram_bytes,
+            "peak_vram_bytes": found.peak_vram_bytes,
+            "agreement": agreed and asdict(agreed),
+        }
 
-        There must be at least one measured mode.
-        """
-        best = self.measured[0]
+    def beside_the_article(self) -> str:
+        """How the recommended mode stands beside each row of the article; there must be one."""
+        assert self.best is not None
+        ours = self.best.one_ms
         compared = ", ".join(
-            f"{_times(row.one_text_ms, best.one_text)} the article's {row.name} "
-            f"({row.one_text_ms:g} ms)"
+            f"{_times(row.one_text_ms, ours)} its {row.name} ({row.one_text_ms:g} ms)"
             for row in article.ROWS
         )
         same = article.MODEL.lower() in self.model.lower()
         caveat = "" if same else f" The article measured {article.MODEL}, not this model."
         return (
-            f"Best for one text here: {best.mode} with {milliseconds(best.one_text)}, {compared}."
-            f"{caveat}"
+            f"Beside the article, one text in {self.best.label} ({milliseconds(ours)}) is "
+            f"{compared}.{caveat}"
         )
 
 
-def milliseconds(value: float) -> str:
-    """A time for people: three digits are all that a run repeats."""
-    return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms"
+def _cell(blocks: Blocks, reference: Blocks | None) -> dict[str, Any]:
+    """Percentiles with intervals, their ratio to the recommended mode, and every run by round."""
+    return {**times_of(blocks, reference).model_dump(), "runs_ms": blocks}
 
 
 def _times(theirs: float, ours: float) -> str:
