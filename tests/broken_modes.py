@@ -17,7 +17,7 @@ from indexer.types import Pooling
 
 def main(how: str) -> None:
     """Break, then answer the job as the module that is named by the command line would."""
-    from app.evaluation.lanes.lane import StrictModels
+    from app.evaluation.strict_models import StrictModels
 
     if how == "stale index":
         _code_other_rows()
@@ -25,7 +25,7 @@ def main(how: str) -> None:
         opened = StrictModels.embedder
 
         def embedder(self: StrictModels, spec: Any, dimension: int | None = None) -> Embedder:
-            if self._mode.precision != "int8":
+            if self.mode.precision != "int8":
                 return opened(self, spec, dimension)
             return _BREAKS[how](lambda spec: opened(self, spec, dimension), spec)
 

@@ -7,11 +7,11 @@ from typing import Any
 from app.evaluation.apart import OnStep, answer_one
 from app.evaluation.measurement import Embed, take_turn
 from app.evaluation.rounds import Round
+from app.evaluation.strict_models import StrictModels
 from app.search.models import Models
 from app.settings import Settings
 from app.threads import thread_count
 from indexer.embedding.peers.peer import Peer, device_of, open_peer
-from indexer.errors import PlacementError
 from indexer.modes import Mode
 from indexer.types import Kind, Vectors
 
@@ -35,20 +35,11 @@ def _answer(job: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
 
 
 def _measure(mode: Mode, settings: Settings, work: Any, on_step: OnStep) -> dict[str, Any]:
-    said: list[str] = []
-
-    def say(step: str) -> None:
-        said.append(step)
-        on_step(step)
-
-    models = Models(settings, say=say)
+    models = StrictModels(settings, mode, on_step)
     spec = models.named(settings.model)
     started = time.perf_counter()
     with models.embedder(spec) as embedder:
         load_s = time.perf_counter() - started
-        if embedder.mode != mode:
-            # Why was said while it was opened; what ends with dots told what was being done.
-            raise PlacementError(" ".join(text for text in said if not text.endswith("...")))
 
         def embed(texts: Sequence[str]) -> Vectors:
             return embedder.embed(texts, Kind.DOCUMENT)

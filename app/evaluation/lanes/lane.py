@@ -4,11 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.search.models import Models
 from app.settings import Settings
-from indexer.embedding.embedder import Embedder
-from indexer.embedding.spec import ModelSpec
-from indexer.errors import PlacementError
 from indexer.modes import Mode, Placement, Precision
 from indexer.types import Scan
 
@@ -57,31 +53,3 @@ def lane_settings(lane: Lane, flags: Mapping[str, Any]) -> Settings:
     else:
         own |= {"placement": lane.mode.placement, "precision": lane.mode.precision}
     return Settings.load(flags={**flags, **own})
-
-
-class StrictModels(Models):
-    """Models that give the lane's mode or nothing.
-
-    A mode that fails its quality check is replaced by another: its figures would stand under the
-    wrong name.
-    """
-
-    def __init__(self, settings: Settings, lane: Lane) -> None:
-        self._said: list[str] = []
-        self._mode = lane.mode
-        super().__init__(settings, say=self._said.append)
-
-    def embedder(self, spec: ModelSpec, dimension: int | None = None) -> Embedder:
-        """See `Models.embedder`.
-
-        Raises:
-            PlacementError: also where the mode would be replaced; says why.
-        """
-        embedder = super().embedder(spec, dimension)
-        asked, got = self._mode, embedder.mode
-        if got.placement is not asked.placement or (
-            got.precision is not asked.precision and got.placement is not Placement.REMOTE
-        ):
-            # What ends with dots told what was being done, the rest tells why.
-            raise PlacementError(" ".join(text for text in self._said if not text.endswith("...")))
-        return embedder

@@ -12,8 +12,9 @@ from typing import Any
 from app.evaluation.apart import OnStep, answer_one
 from app.evaluation.judged.read import read_documents
 from app.evaluation.lanes.answers import Asked, answer_all
-from app.evaluation.lanes.lane import Lane, StrictModels, lane_settings
+from app.evaluation.lanes.lane import Lane, lane_settings
 from app.evaluation.lanes.own_server import own_server
+from app.evaluation.strict_models import StrictModels
 from app.indexing import build_index, index_options, index_wishes
 from app.search.answer import Mode as Way
 from app.settings import Settings
@@ -81,7 +82,7 @@ def _prepare(job: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
     settings = lane_settings(task.lane, task.flags)
     with ExitStack() as stack:
         stack.enter_context(own_server(task.lane, on_step))
-        models = StrictModels(settings, task.lane)
+        models = StrictModels(settings, task.lane.mode, on_step)
         spec = models.named(settings.model)
         on_step("loading the model")
         embedder = stack.enter_context(models.embedder(spec, settings.dimension))

@@ -14,8 +14,9 @@ from typing import Any
 import psutil
 
 from app.evaluation.apart import OnStep, answer_one
-from app.evaluation.lanes.lane import Lane, StrictModels, lane_settings
+from app.evaluation.lanes.lane import Lane, lane_settings
 from app.evaluation.lanes.own_server import own_server
+from app.evaluation.strict_models import StrictModels
 from app.search.answer import Mode as Way
 from app.search.service import SearchService
 from app.threads import requests_at_once
@@ -89,7 +90,7 @@ def _visit(visit: Visit, started: float, on_step: OnStep) -> dict[str, Any]:
         stack.enter_context(own_server(visit.lane, on_step))
         waited = time.time() - waited  # a server is there before anyone asks it
         on_step("loading the model")
-        models = StrictModels(settings, visit.lane)
+        models = StrictModels(settings, visit.lane.mode, on_step)
         collection = stack.enter_context(Collection.open(visit.folder))
         spec = models.named(settings.model)
         embedder = stack.enter_context(models.embedder(spec, settings.dimension))
