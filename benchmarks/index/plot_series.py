@@ -7,7 +7,8 @@ from typing import Any
 
 from families import FAMILIES, Group
 from study_results import first_reaching
-from svg import DASHES, MARKS
+
+from app.evaluation.page.svg import DASHES, MARKS
 
 OTHERS = "engines of compare.py"
 COLOURS = {

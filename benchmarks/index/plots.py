@@ -11,9 +11,10 @@ import fnmatch
 from collections.abc import Callable
 from pathlib import Path
 
-from axes import LogScale, Panel, RecallScale
 from plot_series import Look, Measured, looks, read
-from svg import Drawing
+
+from app.evaluation.page.axes import LogScale, Panel, RecallScale
+from app.evaluation.page.svg import Drawing
 
 HERE = Path(__file__).parent
 LEAST_RECALL = 0.7  # what finds less is of no use, and would squeeze the rest

@@ -10,11 +10,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "index"))
 
-from axes import LogScale, RecallScale  # noqa: E402 - after the path
-from families import FAMILIES, Rows  # noqa: E402
+from families import FAMILIES, Rows  # noqa: E402 - after the path
 from plot_series import looks, read  # noqa: E402
 from plots import draw_growth, draw_recall  # noqa: E402
 from study_results import Results, first_reaching, predict  # noqa: E402
+
+from app.evaluation.page.axes import LogScale, RecallScale  # noqa: E402
 
 
 def point(recall: float, qps: float) -> dict[str, Any]:

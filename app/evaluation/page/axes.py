@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from svg import Drawing, Point
+from app.evaluation.page.svg import Drawing, Point
 
 _RECALLS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 _PERFECT = 0.9995  # and all above lie at the end of the scale, which is labelled 1
