@@ -45,12 +45,22 @@ class Agreement(_Frozen):
     kendall_tau: float  # of the documents that both give among 100, mean over queries
 
 
+class CurvePoint(_Frozen):
+    """What an index finds with one search effort."""
+
+    lists: int  # scanned
+    candidates: int  # scored exactly, at least
+    recall_10: float
+    latency_ms: float  # median of single searches on one thread, embedding excluded
+
+
 class AnnRecall(_Frozen):
     """What the index finds of the nearest passages that exact search finds, ties by distance."""
 
     recall_10: Estimate  # interval by bootstrap over queries
     build_s: float
     index_bytes: int
+    curve: tuple[CurvePoint, ...] = ()  # as the index was measured when built, by latency
 
 
 class Indexing(_Frozen):

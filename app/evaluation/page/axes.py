@@ -8,7 +8,9 @@ from app.evaluation.page.svg import Drawing, Point
 
 _RECALLS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 _PERFECT = 0.9995  # and all above lie at the end of the scale, which is labelled 1
-_CLOSE = 2.3  # decades, below which 2 and 5 are labelled beside the powers of ten
+# Decades, below which more than the powers of ten is labelled.
+_CLOSE = 2.3
+_VERY_CLOSE = 0.65
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,55 @@ class LogScale:
 
     def ticks(self) -> list[tuple[float, str]]:
         """(value, label)."""
-        steps = (1, 2, 5) if math.log10(self.high / self.low) < _CLOSE else (1,)
+        decades = math.log10(self.high / self.low)
+        steps: tuple[float, ...] = (1, 2, 5) if decades < _CLOSE else (1,)
+        if decades < _VERY_CLOSE:
+            steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         values = [step * 10.0**power for power in powers for step in steps]
         return [(value, short(value)) for value in values if self.low <= value <= self.high]
+
+
+@dataclass(frozen=True)
+class ListedScale:
+    """Equal factors are equal distances, and only these values are labelled."""
+
+    values: tuple[int, ...]  # ascending, at least two
+
+    def share(self, value: float) -> float:
+        """Where between the ends, 0 to 1, with a margin at either."""
+        low, high = self.values[0], self.values[-1]
+        return 0.06 + 0.88 * math.log(value / low) / math.log(high / low)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """(value, label)."""
+        return [(value, f"{value:,}") for value in self.values]
+
+
+@dataclass(frozen=True)
+class LinearScale:
+    """Equal differences are equal distances."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, values: Sequence[float]) -> "LinearScale":
+        """With a little room on either side."""
+        room = (max(values) - min(values)) * 0.08 or abs(values[0]) * 0.1 or 0.1
+        return cls(min(values) - room, max(values) + room)
+
+    def share(self, value: float) -> float:
+        """Where between the ends, 0 to 1."""
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """(value, label), about five."""
+        rough = (self.high - self.low) / 6
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * size for size in (1, 2, 5, 10) if power * size >= rough)
+        numbers = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        return [(step * number, short(round(step * number, 12))) for number in numbers]
 
 
 @dataclass(frozen=True)
@@ -58,7 +105,7 @@ class RecallScale:
         return [*labelled, (1.0, "1")]
 
 
-Scale = LogScale | RecallScale
+Scale = LogScale | LinearScale | ListedScale | RecallScale
 
 
 def short(value: float) -> str:
