@@ -38,6 +38,7 @@ COMMANDS = [
             "serve",
             "bench",
             "plan",
+            "report",
             "status",
             "config",
             "rm",

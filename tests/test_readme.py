@@ -20,6 +20,7 @@ import pytest
 from typer.main import get_command
 
 from app.cli.main import app
+from evaluation_results import results
 from tests_support import run_cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,12 +38,13 @@ def shell_lines(program: str) -> list[list[str]]:
 
 @pytest.fixture
 def place(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder where README's commands make sense: its `docs` are the sample.
+    """A folder where README's commands make sense: `docs` are the sample, and an evaluation ran.
 
     The bundled model stands in for the default one, which would be downloaded.
     """
     shutil.copytree(ROOT / "data" / "sample", tmp_path / "docs")
     (tmp_path / "docs" / "old").mkdir()
+    results().write(tmp_path / "results.json")
     (tmp_path / "docs" / "old" / "note.md").write_text("# An old note\n\nNobody needs it now.\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEMSEARCH_MODEL", "minilm")

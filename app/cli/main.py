@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from app.cli import bench, config, embed, evaluate, index, model, plan, rm, search, serve, status
+from app.cli import (
+    bench,
+    config,
+    embed,
+    evaluate,
+    index,
+    model,
+    plan,
+    report,
+    rm,
+    search,
+    serve,
+    status,
+)
 from app.cli.context import Context
 from indexer.version import __version__
 
@@ -29,6 +42,7 @@ app.command("bench")(bench.bench)
 app.command("eval")(evaluate.evaluate)
 app.command("plan")(plan.plan)
 app.command("config")(config.config)
+app.command("report")(report.report)
 app.command("rm")(rm.rm)
 app.add_typer(model.app, name="model")
 
