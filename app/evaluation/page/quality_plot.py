@@ -13,7 +13,7 @@ from app.evaluation.page.recommendation import (
     standings,
 )
 from app.evaluation.page.svg import MARKS, Point
-from app.evaluation.page.wording import clean, is_drawable, milliseconds, share
+from app.evaluation.page.wording import clean, ends, is_number, milliseconds, share
 from app.evaluation.results import Cell, Measure, Results
 
 
@@ -24,8 +24,8 @@ def quality_and_latency(results: Results) -> Figure | None:
         return None
     look = looks(results.cells)
     series = [_point_of(one, look[one.cell.label]) for one in timed]
-    ends = [end for one in series for pair in one.whiskers for end in pair]
-    scales = LogScale.around([x for x, _ in ends]), LinearScale.around([y for _, y in ends])
+    tips = [tip for one in series for pair in one.whiskers for tip in pair]
+    scales = LogScale.around([x for x, _ in tips]), LinearScale.around([y for _, y in tips])
     way = primary_way(results.cells)
     axes = Axes(
         "Quality against latency", "median answer time, one client, ms", f"{MEASURE} ({way})"
@@ -44,8 +44,8 @@ def _point_of(one: Standing, look: Look) -> Series:
     assert one.cell.speed is not None
     x, y = one.latency_ms, one.mean
     time, quality = one.cell.speed.search_ms[1].p50, one.quality.mean
-    whiskers = [((x, quality.low), (x, quality.high))]
-    whiskers += [((time.low, y), (time.high, y))] if is_drawable(time.low) else [((x, y), (x, y))]
+    (left, right), (low, high) = ends(time), ends(quality)
+    whiskers = [((x, low), (x, high)), ((left, y), (right, y))]
     said = f"{clean(one.cell.label)}: {MEASURE} {share(quality)}, {milliseconds(x)}"
     return Series(look, [(x, y)], [said], whiskers)
 
@@ -76,7 +76,7 @@ def _dimension_plot(name: str, cells: Sequence[Cell], way: str) -> Figure | None
     found: dict[tuple[str, str, str], dict[int, Measure]] = {}
     for cell in cells:
         measures = cell.quality.get(way, {})
-        if name in measures:
+        if name in measures and cell.dimension > 0 and is_number(measures[name].mean.value):
             key = cell.model, cell.mode, cell.index
             found.setdefault(key, {})[cell.dimension] = measures[name]
     found = {key: values for key, values in found.items() if len(values) > 1}
@@ -114,5 +114,5 @@ def _line_of(look: Look, values: Mapping[int, Measure]) -> Series:
         look,
         [(dimension, mean.value) for dimension, mean in pairs],
         [f"{dimension:,.0f} dimensions: {share(mean)}" for dimension, mean in pairs],
-        [((x, mean.low), (x, mean.high)) for x, mean in pairs],
+        [((x, ends(mean)[0]), (x, ends(mean)[1])) for x, mean in pairs],
     )

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.evaluation.page.wording import is_drawable, mebibytes, milliseconds, probability
+from app.evaluation.page.wording import (
+    is_drawable,
+    is_number,
+    mebibytes,
+    milliseconds,
+    probability,
+)
 from app.evaluation.results import Cell, Measure, Results
 from app.evaluation.statistics import paired_p
 
@@ -45,7 +51,9 @@ def standings(results: Results) -> list[Standing]:
     return [
         Standing(cell, cell.quality[way][MEASURE], latency_ms(cell))
         for cell in results.cells
-        if way is not None and MEASURE in cell.quality.get(way, {})
+        if way is not None
+        and MEASURE in cell.quality.get(way, {})
+        and is_number(cell.quality[way][MEASURE].mean.value)
     ]
 
 

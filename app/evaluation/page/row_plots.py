@@ -10,7 +10,7 @@ from app.evaluation.page.figure import WIDTH, Figure
 from app.evaluation.page.labels import width_of
 from app.evaluation.page.looks import Look, colour, looks
 from app.evaluation.page.svg import Drawing
-from app.evaluation.page.wording import is_drawable, mebibytes, milliseconds
+from app.evaluation.page.wording import ends, is_drawable, mebibytes, milliseconds
 from app.evaluation.results import Estimate, Results
 
 _LEFT, _TOP, _RIGHT, _BOTTOM = 14.0, 54.0, 20.0, 42.0
@@ -30,8 +30,7 @@ def latency(results: Results, clients: int) -> Figure | None:
     rows = [(cell, row) for cell, row in rows if all(is_drawable(one.value) for one in row)]
     if not rows:
         return None
-    ends = [end for _, row in rows for one in row for end in (one.low, one.value, one.high)]
-    scale = LogScale.around([end for end in ends if is_drawable(end)])
+    scale = LogScale.around([x for _, row in rows for one in row for x in (one.value, *ends(one))])
     title = f"Answer time, {clients} client{'s at once' if clients > 1 else ''}"
     drawing, panel = _frame(
         f"l{clients}_", title, "ms, embedding of the query included", scale, len(rows)
@@ -57,9 +56,8 @@ def _percentiles(
         name, mark = _PERCENTILES[number]
         y = _TOP + i * _ROW + _FIRST + (number - 1) * _APART
         x = panel.place(one.value, 0)[0]
-        if is_drawable(one.low):
-            ends = (panel.place(one.low, 0)[0], y), (panel.place(one.high, 0)[0], y)
-            drawing.lines([ends], look.colour)
+        left, right = (panel.place(end, 0)[0] for end in ends(one))
+        drawing.lines([((left, y), (right, y))], look.colour)
         drawing.mark((x, y), look.colour, mark, f"{look.name}, {name}: {milliseconds(one.value)}")
 
 

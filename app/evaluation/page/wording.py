@@ -6,6 +6,7 @@ import unicodedata
 from app.evaluation.results import Estimate, Measure
 
 NOTHING = "-"
+_GREATEST = 1e12  # beyond it nothing that is measured lies
 
 
 def clean(text: str) -> str:
@@ -17,9 +18,21 @@ def _is_seen(char: str) -> bool:
     return char.isprintable() or unicodedata.category(char) == "Zs"
 
 
+def is_number(value: float) -> bool:
+    """Whether it can be drawn: a file of results may hold anything, NaN too."""
+    return math.isfinite(value) and abs(value) < _GREATEST
+
+
 def is_drawable(value: float) -> bool:
     """Whether the number has a place on a logarithmic axis."""
-    return math.isfinite(value) and value > 0
+    return is_number(value) and value > 1 / _GREATEST
+
+
+def ends(estimate: Estimate) -> tuple[float, float]:
+    """The interval, closed to the value where an end cannot be drawn beside it."""
+    fits = is_drawable if estimate.value > 0 else is_number
+    low, high = estimate.low, estimate.high
+    return low if fits(low) else estimate.value, high if fits(high) else estimate.value
 
 
 def milliseconds(value: float) -> str:

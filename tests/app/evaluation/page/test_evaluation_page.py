@@ -231,3 +231,15 @@ def test_nan_and_zero_are_not_drawn_and_break_nothing() -> None:
     page = Page(page_html(found))
     assert "cpu:int8" not in page.labels[0]
     assert "cpu:int8" not in page.labels[1]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 0.0, 1e308])
+def test_interval_that_cannot_be_drawn_is_closed_to_its_value(value: float) -> None:
+    one = cell("cpu:fp32")
+    assert one.speed is not None
+    values = one.model_dump()
+    values["quality"]["hybrid"]["ndcg@10"]["mean"]["high"] = value
+    for end in ("low", "high"):
+        values["speed"]["search_ms"][1]["p50"][end] = value
+    page = Page(page_html(results(type(one)(**values), cell("cpu:int8", p50_ms=5.0))))
+    assert page.labels[0].count("cpu:fp32") == 2
