@@ -5,6 +5,7 @@ from pathlib import Path
 
 from app.cli.output import mebibytes, print_line, printable, say, table
 from app.evaluation.gates import Failed
+from app.evaluation.page.recommendation import recommend
 from app.evaluation.quality.metrics import PRIMARY
 from app.evaluation.results import Cell, Estimate, Results
 
@@ -49,6 +50,9 @@ def show_results(results: Results, output: Path) -> None:
             f"Drift of the machine: the reference's median moved by {results.drift.share:.0%} over "
             f"{len(results.drift.medians_ms)} rounds."
         )
+    taken = recommend(results)
+    if taken is not None:
+        print_line(printable(taken.reason))
     say(f"Report: {printable(str(output))}")
 
 

@@ -15,7 +15,16 @@ from app.evaluation.lanes.answers import VECTORS, run_file
 from app.evaluation.quality.agreement import Vectors, agreement
 from app.evaluation.quality.metrics import DEPTH, measured, per_query
 from app.evaluation.quality.runs import Ranked, Run, without_itself, write_run
-from app.evaluation.results import Agreement, AnnRecall, Cell, Drift, Indexing, Measure, Speed
+from app.evaluation.results import (
+    Agreement,
+    AnnRecall,
+    Cell,
+    CurvePoint,
+    Drift,
+    Indexing,
+    Measure,
+    Speed,
+)
 from app.evaluation.statistics import mean_of_rounds, mean_over_queries, times_of
 from app.search.answer import Mode as Way
 from indexer.modes import Placement, Precision
@@ -167,6 +176,15 @@ def _ann(values: dict[str, Any]) -> AnnRecall:
         recall_10=mean_over_queries(values["ann_recalls"]),
         build_s=values["build_s"],
         index_bytes=values["index_bytes"],
+        curve=tuple(
+            CurvePoint(
+                lists=point["effort"]["lists"],
+                candidates=point["effort"]["candidates"],
+                recall_10=point["recall"],
+                latency_ms=point["latency_ms"],
+            )
+            for point in values["curve"]
+        ),
     )
 
 

@@ -6,16 +6,16 @@
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.evaluation.page.comparison import compare
 from app.evaluation.quality.metrics import MEASURES, PRIMARY
-from app.evaluation.results import Cell, Data, Results
-from app.evaluation.statistics import paired_p
+from app.evaluation.results import Cell, Results
 from indexer.errors import UsageError
 
 ANN = "ann_recall@10"
-SIGNIFICANT = 0.05  # p below which a drop is no chance
+_BASELINE, _NOW = "baseline", "this run"
 _UNITS = {
     "ms": 1.0, "s": 1_000.0, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30,
     "kb": 1e3, "mb": 1e6, "gb": 1e9,
@@ -166,52 +166,22 @@ def _shown(name: str, value: float) -> str:
     return f"{value:.1f} ms" if name.startswith("p") else f"{value / 2**20:.0f} MiB"
 
 
-def same_data(ours: Data, theirs: Data) -> None:
-    """Return if values of both may be compared query by query.
-
-    Raises:
-        UsageError: other files, queries or documents; shows both.
-    """
-    for what, a, b in (
-        ("checksums", sorted(ours.checksums.values()), sorted(theirs.checksums.values())),
-        ("queries", ours.query_ids, theirs.query_ids),
-        ("whole documents", ours.whole_documents, theirs.whole_documents),
-    ):
-        if a != b:
-            shown = tuple(str(value)[:120] for value in (a, b))
-            raise UsageError(
-                f"Results of {ours.name} and {theirs.name} cannot be compared: their {what} "
-                f"differ: {shown[0]} and {shown[1]}."
-            )
-
-
 def _check_drops(results: Results, baseline: Results) -> list[Failed]:
-    """Significant drops of the primary measure, cell by cell and way by way."""
-    same_data(results.data, baseline.data)
-    before = {cell.label: cell for cell in baseline.cells}
-    pairs = [(cell, before[cell.label]) for cell in results.cells if cell.label in before]
-    if not pairs:
-        raise UsageError(
-            f"The baseline has none of the cells measured here: it has {', '.join(before)}."
-        )
+    """Significant drops of the primary measure, cell by cell and way by way, and of the index."""
+    comparison = compare({_BASELINE: baseline, _NOW: results})
     failed = []
-    for cell, old in pairs:
-        for way in (way for way in cell.quality if way in old.quality):
-            now, then = cell.quality[way][PRIMARY], old.quality[way][PRIMARY]
-            p = _drop(now.per_query, then.per_query)
-            if p is not None:
-                wanted = f"{then.mean.value:.4f} as before"
-                found = f"{now.mean.value:.4f} (p {p:.3f})"
-                failed.append(Failed(cell.label, f"{way} {PRIMARY}", found, wanted))
-        if cell.ann and old.ann and cell.ann.recall_10.high < old.ann.recall_10.low:
-            found, wanted = f"{cell.ann.recall_10.value:.4f}", f"{old.ann.recall_10.value:.4f}"
-            failed.append(Failed(cell.label, ANN, found, f"{wanted} as before"))
+    for cell in comparison.cells:
+        before, now = cell.runs
+        for way in (way for way in now.quality if PRIMARY in now.quality[way]):
+            found = now.quality[way][PRIMARY]
+            if found.is_drop:
+                shown, wanted = f"{found.mean:.4f} (p {found.p:.3f})", before.quality[way][PRIMARY]
+                what = f"{way} {PRIMARY}"
+                failed.append(Failed(cell.label, what, shown, f"{wanted.mean:.4f} as before"))
+    old = {cell.label: cell.ann for cell in baseline.cells}
+    for new in results.cells:
+        ann = old.get(new.label)
+        if ann and new.ann and new.ann.recall_10.high < ann.recall_10.low:
+            shown, least = f"{new.ann.recall_10.value:.4f}", f"{ann.recall_10.value:.4f}"
+            failed.append(Failed(new.label, ANN, shown, f"{least} as before"))
     return failed
-
-
-def _drop(now: Sequence[float], then: Sequence[float]) -> float | None:
-    """The p of a drop that is no chance, else None."""
-    if sum(now) >= sum(then):
-        return None
-    p = paired_p(now, then)
-    return p if p < SIGNIFICANT else None

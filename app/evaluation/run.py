@@ -12,6 +12,7 @@ from app.evaluation.choose import Chosen
 from app.evaluation.evaluate import ROUNDS, OnStep, Task, gather
 from app.evaluation.judged.dataset import JudgedSet
 from app.evaluation.lanes.timing import WARMUP
+from app.evaluation.page.evaluation_page import write_pages
 from app.evaluation.report import versions
 from app.evaluation.results import Data, Machine, Results
 from app.search.answer import Mode as Way
@@ -45,7 +46,7 @@ def evaluate(
     output: Path,
     on_step: OnStep,
 ) -> Results:
-    """Measure, and leave results.json and the rankings in a folder.
+    """Measure, and leave results.json, its pages and the rankings in a folder.
 
     Args:
         settings: the user's.
@@ -96,6 +97,7 @@ def evaluate(
     )
     output.mkdir(parents=True, exist_ok=True)
     results.write(output / RESULTS)
+    write_pages(results, output)
     write_runs(task, gathered, output / RUNS)
     return results
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from app.evaluation.page.facts import hardware_line
-from app.evaluation.page.recommendation import MEASURE, SIGNIFICANT
+from app.evaluation.page.recommendation import SIGNIFICANT
 from app.evaluation.page.wording import probability
+from app.evaluation.quality.metrics import PRIMARY
 from app.evaluation.results import Cell, Estimate, Measure, Results, Times
 from app.evaluation.statistics import paired_p
 from indexer.errors import UsageError
@@ -62,14 +63,14 @@ class Comparison(_Frozen):
     def drops(self) -> list[str]:
         """Where the main measure is lower than chance explains."""
         return [
-            f"{one.run}: {way} {MEASURE} of {cell.label} dropped by "
+            f"{one.run}: {way} {PRIMARY} of {cell.label} dropped by "
             f"{-(found.difference or 0):.3f}, more than chance explains "
             f"({probability(found.p or 0)})"
             for cell in self.cells
             for one in cell.runs
             for way, measures in one.quality.items()
             for name, found in measures.items()
-            if name == MEASURE and found.is_drop
+            if name == PRIMARY and found.is_drop
         ]
 
 
@@ -111,6 +112,11 @@ def _check_same_data(runs: Mapping[str, Results]) -> None:
                 f"{first} and {name} searched other data, so their figures cannot be compared: "
                 f"{_difference(one.data.checksums, other.data.checksums)}. Evaluate the same "
                 "data twice."
+            )
+        if one.data.whole_documents != other.data.whole_documents:
+            raise UsageError(
+                f"Of {first} and {name} one searched whole documents and the other chunks, so they "
+                "cannot be compared. Evaluate both alike."
             )
         if one.data.query_ids != other.data.query_ids:
             raise UsageError(

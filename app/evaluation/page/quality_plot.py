@@ -6,7 +6,6 @@ from app.evaluation.page.axes import LinearScale, ListedScale, LogScale
 from app.evaluation.page.figure import Axes, Figure, Series, plot
 from app.evaluation.page.looks import Look, colour, looks
 from app.evaluation.page.recommendation import (
-    MEASURE,
     Standing,
     pareto,
     primary_way,
@@ -14,6 +13,7 @@ from app.evaluation.page.recommendation import (
 )
 from app.evaluation.page.svg import MARKS, Point
 from app.evaluation.page.wording import clean, ends, is_number, milliseconds, share
+from app.evaluation.quality.metrics import PRIMARY
 from app.evaluation.results import Cell, Measure, Results
 
 
@@ -28,7 +28,7 @@ def quality_and_latency(results: Results) -> Figure | None:
     scales = LogScale.around([x for x, _ in tips]), LinearScale.around([y for _, y in tips])
     way = primary_way(results.cells)
     axes = Axes(
-        "Quality against latency", "median answer time, one client, ms", f"{MEASURE} ({way})"
+        "Quality against latency", "median answer time, one client, ms", f"{PRIMARY} ({way})"
     )
     svg = plot("q", axes, scales, series, _steps(pareto(timed)))
     return Figure(
@@ -46,7 +46,7 @@ def _point_of(one: Standing, look: Look) -> Series:
     time, quality = one.cell.speed.search_ms[1].p50, one.quality.mean
     (left, right), (low, high) = ends(time), ends(quality)
     whiskers = [((x, low), (x, high)), ((left, y), (right, y))]
-    said = f"{clean(one.cell.label)}: {MEASURE} {share(quality)}, {milliseconds(x)}"
+    said = f"{clean(one.cell.label)}: {PRIMARY} {share(quality)}, {milliseconds(x)}"
     return Series(look, [(x, y)], [said], whiskers)
 
 
@@ -64,7 +64,7 @@ def _steps(front: Sequence[Standing]) -> list[Point]:
 def by_dimension(results: Results) -> list[Figure]:
     """One plot for each measure, if a model was measured in several dimensions."""
     way = "dense" if any("dense" in cell.quality for cell in results.cells) else None
-    names = [MEASURE, "recall@100", "recall@10"]
+    names = [PRIMARY, "recall@100", "recall@10"]
     drawn = [
         _dimension_plot(name, results.cells, way or primary_way(results.cells) or "")
         for name in names

@@ -10,10 +10,10 @@ from app.evaluation.page.wording import (
     milliseconds,
     probability,
 )
+from app.evaluation.quality.metrics import PRIMARY
 from app.evaluation.results import Cell, Measure, Results
 from app.evaluation.statistics import paired_p
 
-MEASURE = "ndcg@10"
 SIGNIFICANT = 0.05
 
 
@@ -41,7 +41,7 @@ class Recommendation:
 
 def primary_way(cells: Sequence[Cell]) -> str | None:
     """The way of searching by which cells are judged: hybrid, as the product searches, if there."""
-    ways = [way for cell in cells for way, found in cell.quality.items() if MEASURE in found]
+    ways = [way for cell in cells for way, found in cell.quality.items() if PRIMARY in found]
     return next((way for way in ("hybrid", "dense", *ways) if way in ways), None)
 
 
@@ -49,11 +49,11 @@ def standings(results: Results) -> list[Standing]:
     """Of every cell whose quality was measured in the primary way."""
     way = primary_way(results.cells)
     return [
-        Standing(cell, cell.quality[way][MEASURE], latency_ms(cell))
+        Standing(cell, cell.quality[way][PRIMARY], latency_ms(cell))
         for cell in results.cells
         if way is not None
-        and MEASURE in cell.quality.get(way, {})
-        and is_number(cell.quality[way][MEASURE].mean.value)
+        and PRIMARY in cell.quality.get(way, {})
+        and is_number(cell.quality[way][PRIMARY].mean.value)
     ]
 
 
@@ -107,7 +107,7 @@ def p_of_worse(one: Standing, best: Standing) -> float | None:
 
 
 def _why_good(taken: Standing, best: Standing, way: str) -> str:
-    said = f"its {MEASURE} ({way}) of {taken.mean:.3f} is"
+    said = f"its {PRIMARY} ({way}) of {taken.mean:.3f} is"
     if taken.mean >= best.mean:
         return f"{said} the best measured"
     p = p_of_worse(taken, best)
@@ -133,6 +133,6 @@ def _but(taken: Standing, found: Sequence[Standing], worse: dict[str, float]) ->
         return ""
     one = min(faster, key=lambda one: one.latency_ms or 0)
     return (
-        f" {one.cell.label} is faster with {milliseconds(one.latency_ms or 0)}, but its {MEASURE} "
+        f" {one.cell.label} is faster with {milliseconds(one.latency_ms or 0)}, but its {PRIMARY} "
         f"of {one.mean:.3f} is lower than chance explains ({probability(worse[one.cell.label])})."
     )

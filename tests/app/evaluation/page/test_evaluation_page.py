@@ -219,12 +219,12 @@ def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         write_pages(results(), tmp_path / "taken" / "below")
 
 
-def test_nan_and_zero_are_not_drawn_and_break_nothing() -> None:
+def test_zero_and_endless_numbers_are_not_drawn_and_break_nothing() -> None:
     """A file may come from anyone; a logarithmic axis has no zero."""
     broken = cell("cpu:int8", p50_ms=1.0)
     assert broken.speed is not None
     bad = broken.speed.search_ms[1].model_dump()
-    for name, value in (("p50", 0.0), ("p95", float("nan")), ("p99", float("inf"))):
+    for name, value in (("p50", 0.0), ("p95", -1.0), ("p99", 1e308)):
         bad[name]["value"] = value
     speed = broken.speed.model_dump() | {"search_ms": {1: bad}}
     found = results(cell("cpu:fp32"), cell("cpu:int8", speed=speed))
@@ -233,7 +233,7 @@ def test_nan_and_zero_are_not_drawn_and_break_nothing() -> None:
     assert "cpu:int8" not in page.labels[1]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 0.0, 1e308])
+@pytest.mark.parametrize("value", [-1.0, 0.0, 1e308])
 def test_interval_that_cannot_be_drawn_is_closed_to_its_value(value: float) -> None:
     one = cell("cpu:fp32")
     assert one.speed is not None
