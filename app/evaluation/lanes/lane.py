@@ -48,6 +48,7 @@ def lane_settings(lane: Lane, flags: Mapping[str, Any]) -> Settings:
         own["placement"] = Placement.REMOTE
         if lane.own_server_port is not None:
             own["endpoints"] = (f"http://127.0.0.1:{lane.own_server_port}/v1",)
+            own["endpoint_model"] = lane.model  # as the server was told it
         if lane.mode.precision is not Precision.FP32:
             own["precision"] = lane.mode.precision
     else:
