@@ -44,7 +44,7 @@ def assemble(task: Task, gathered: Gathered, qrels: Qrels) -> Assembled:
     """Every cell; at least one lane was prepared."""
     first = _reference(gathered.prepared)
     values = {
-        (done.lane, way, kind): per_query(qrels, _run(done, way, kind))
+        (done.lane, way, kind): per_query(qrels, _run(task, done, way, kind))
         for done in gathered.prepared
         for way in task.ways
         for kind in task.kinds
@@ -138,8 +138,8 @@ def _agreement(task: Task, done: Prepared, reference: Prepared, kind: Scan) -> A
     return agreement(
         _vectors(done),
         _vectors(reference),
-        _run(done, Way.DENSE, kind),
-        _run(reference, Way.DENSE, task.kinds[0]),
+        _run(task, done, Way.DENSE, kind),
+        _run(task, reference, Way.DENSE, task.kinds[0]),
     )
 
 
@@ -150,13 +150,13 @@ def _vectors(done: Prepared) -> Vectors:
     return Vectors(named, queries)
 
 
-def _run(done: Prepared, way: Way, kind: Scan) -> Run:
+def _run(task: Task, done: Prepared, way: Way, kind: Scan) -> Run:
     """A ranking as measured: without a query's own document, down to the depth."""
     held: dict[str, list[tuple[str, float]]] = json.loads(
         (done.output / run_file(way, kind)).read_text("utf-8")
     )
     return {
-        query: without_itself([Ranked(*item) for item in ranked], query)[:DEPTH]
+        query: without_itself([Ranked(*item) for item in ranked], query, task.themselves)[:DEPTH]
         for query, ranked in held.items()
     }
 
@@ -168,7 +168,7 @@ def write_runs(task: Task, gathered: Gathered, folder: Path) -> None:
         for way in task.ways:
             for kind in task.kinds:
                 tag = f"{done.output.name}-{kind}-{way}"
-                write_run(_run(done, way, kind), folder / f"{tag}.trec", tag)
+                write_run(_run(task, done, way, kind), folder / f"{tag}.trec", tag)
 
 
 def _ann(values: dict[str, Any]) -> AnnRecall:

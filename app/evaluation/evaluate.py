@@ -6,7 +6,7 @@ others alone. In every round all cells are visited once, in an order drawn anew.
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Task:
     ways: tuple[Way, ...]
     corpus: Path
     queries: Mapping[str, str]  # {query id: text}
+    themselves: Set[str]  # queries that are the document of the same id
     whole_documents: bool
     work: Path  # folder for collections, kept for the next time, and rankings
     flags: Mapping[str, Any] = field(default_factory=dict)  # settings of the command line

@@ -66,6 +66,7 @@ def evaluate(
         ways=request.ways,
         corpus=judged.corpus.absolute(),
         queries=judged.queries,
+        themselves=judged.themselves,
         whole_documents=request.whole_documents,
         work=_work_folder(settings, judged),
         flags={"home": str(settings.home), "threads": thread_count(settings)},

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.evaluation.judged.read import Qrels, read_documents, read_qrels, read_queries
@@ -39,6 +39,7 @@ class JudgedSet:
     qrels: Qrels  # {query id: {document id: grade}}
     checksums: dict[str, str]  # {file name: sha256}
     problems: tuple[str, ...]
+    themselves: frozenset[str] = frozenset()  # queries that are the document of the same id
 
     @property
     def judgements(self) -> int:
@@ -74,17 +75,18 @@ def load_judged(
     queries = _there(queries or folder / QUERIES, "--queries")
     qrels = _there(qrels or _qrels_in(folder, split), "--qrels")
     judged, texts = read_qrels(qrels), read_queries(queries)
-    known, digest = _known(corpus)
-    if not known:
+    known, digest = _known(corpus, texts)
+    if not known.names:
         raise UsageError(f"{corpus}: holds no document. Name the corpus with --corpus.")
-    problems = _compare(judged, texts, known, queries, qrels, corpus)
+    problems = _compare(judged, texts, known.names, queries, qrels, corpus)
     return JudgedSet(
         name=folder.resolve().name,
         corpus=corpus,
         queries={query: text for query, text in texts.items() if query in judged},
         qrels={query: judged[query] for query in texts if query in judged},
         checksums={corpus.name: digest, queries.name: _sha256(queries), qrels.name: _sha256(qrels)},
-        problems=problems,
+        problems=problems + known.notes(),
+        themselves=frozenset(known.themselves),
     )
 
 
@@ -104,25 +106,57 @@ def _qrels_in(folder: Path, split: str) -> Path:
     return found or folder / names[0]
 
 
-def _known(corpus: Path) -> tuple[set[str], str]:
-    """(ids of all documents, sha256 of their files)."""
+@dataclass(slots=True)
+class _Known:
+    """The documents of a corpus, as far as judgements are concerned."""
+
+    names: set[str] = field(default_factory=set)
+    themselves: set[str] = field(default_factory=set)  # that say what the query of their id says
+    strangers: int = 0  # that share their id with a query and say something else
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader who knows BEIR should know."""
+        notes = []
+        if self.themselves:
+            notes.append(
+                f"{len(self.themselves):,} queries are documents themselves; each is left out of "
+                "its own ranking, as BEIR does."
+            )
+        if self.strangers:
+            notes.append(
+                f"{self.strangers:,} documents share their id with a query but say something else: "
+                "they count. BEIR would leave each out of that query's ranking."
+            )
+        return tuple(notes)
+
+
+def _known(corpus: Path, queries: dict[str, str]) -> tuple[_Known, str]:
+    """(all documents, sha256 of their files)."""
+    known = _Known()
     if corpus.is_file():
-        ids: set[str] = set()
-        for identity, _, _ in read_documents(corpus):
-            if identity in ids:
+        for identity, title, text in read_documents(corpus):
+            if identity in known.names:
                 raise UsageError(
                     f"{corpus}: document {identity!r} is there twice; a judgement of it could mean "
                     "either. Give each its own _id."
                 )
-            ids.add(identity)
-        return ids, _sha256(corpus)
+            known.names.add(identity)
+            if identity in queries:
+                if _said(queries[identity]) in (_said(text), _said(f"{title} {text}")):
+                    known.themselves.add(identity)
+                else:
+                    known.strangers += 1
+        return known, _sha256(corpus)
     digest = hashlib.sha256()
-    names = set()
     for path in sorted(file.path for file in discover([corpus]) if isinstance(file, FoundFile)):
         name = path.relative_to(corpus.resolve()).as_posix()
-        names.add(name)
+        known.names.add(name)
         digest.update(f"{name}\0{_sha256(path)}\n".encode(errors="surrogateescape"))
-    return names, digest.hexdigest()
+    return known, digest.hexdigest()
+
+
+def _said(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _compare(

@@ -1,6 +1,6 @@
 """Rankings of documents for queries, kept in TREC's run format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -16,12 +16,20 @@ class Ranked:
     score: float
 
 
-def without_itself(ranked: Sequence[Ranked], query: str) -> list[Ranked]:
-    """Without the document that has the query's own id, as BEIR does.
+def without_itself(ranked: Sequence[Ranked], query: str, themselves: Set[str]) -> Sequence[Ranked]:
+    """Without the query's own document.
 
-    In sets made of questions about questions (ArguAna, Quora) a query is a document as well, and
-    would find itself first.
+    In sets of questions about questions (ArguAna, Quora) a query is a document as well, and would
+    find itself first. BEIR goes by the id alone, and so drops a relevant document of Cranfield,
+    where both are numbered from 1.
+
+    Args:
+        ranked: documents, best first.
+        query: its id.
+        themselves: ids of queries that are documents.
     """
+    if query not in themselves:
+        return ranked
     return [item for item in ranked if item.document != query]
 
 

@@ -117,3 +117,17 @@ def test_query_without_a_relevant_document_is_told_of(beir: Path) -> None:
     assert load_judged(beir).problems == (
         "1 judged queries, such as 'q2', have no relevant document and count as 0.",
     )
+
+
+def test_query_that_is_a_document_is_told_from_one_that_only_shares_its_id(beir: Path) -> None:
+    """BEIR drops both, and with the second a document that may be relevant."""
+    same = [{"_id": "q1", "title": "", "text": "Where do  Apples grow"}]
+    other = [{"_id": "q2", "title": "x", "text": "Something else."}]
+    (beir / "corpus.jsonl").write_text(lines([*CORPUS, *same, *other]), "utf-8")
+    judged = load_judged(beir)
+    assert judged.themselves == {"q1"}
+    assert judged.problems == (
+        "1 queries are documents themselves; each is left out of its own ranking, as BEIR does.",
+        "1 documents share their id with a query but say something else: they count. BEIR would "
+        "leave each out of that query's ranking.",
+    )

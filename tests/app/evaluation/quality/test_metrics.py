@@ -61,10 +61,11 @@ def test_query_that_found_nothing_counts_as_zero() -> None:
     assert quality["recall@10"].per_query == (0.0, 1.0)
 
 
-def test_document_with_the_querys_own_id_is_left_out() -> None:
+def test_document_that_is_the_query_is_left_out() -> None:
     ranked = [Ranked("q1", 0.9), Ranked("d", 0.5)]
-    assert without_itself(ranked, "q1") == [Ranked("d", 0.5)]
-    assert without_itself(ranked, "q2") == ranked
+    assert without_itself(ranked, "q1", {"q1"}) == [Ranked("d", 0.5)]
+    assert without_itself(ranked, "q2", {"q1", "q2"}) == ranked
+    assert without_itself(ranked, "q1", {"q2"}) == ranked
 
 
 def test_written_run_keeps_the_ranking_where_others_sort_by_score(tmp_path: Path) -> None:
