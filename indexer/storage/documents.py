@@ -1,7 +1,7 @@
 """Documents as the catalog holds them; the text is put together from the chunks."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -126,3 +126,13 @@ def list_documents(
     if under is not None:
         query = query.where(beneath(under))
     return [DocumentSummary(*row) for row in connection.execute(query)]
+
+
+def list_headings(connection: Connection) -> Iterator[tuple[int, str]]:
+    """(document id, heading) of every title and innermost heading, by document; none is empty."""
+    titles = select(DocumentRow.id, DocumentRow.title).where(DocumentRow.title != "")
+    yield from ((row[0], row[1]) for row in connection.execute(titles.order_by(DocumentRow.id)))
+    headings = select(ChunkRow.document_id, ChunkRow.heading).distinct()
+    for document_id, stored in connection.execute(headings.order_by(ChunkRow.document_id)):
+        if path := decode_heading(stored):
+            yield document_id, path[-1]

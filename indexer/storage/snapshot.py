@@ -1,6 +1,6 @@
 """A collection at one generation: all answers come from the same read transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -197,6 +197,14 @@ class Snapshot:
     ) -> list[DocumentSummary]:
         """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`."""
         return documents.list_documents(self.connection, under, after, limit)
+
+    def headings(self) -> Iterator[tuple[int, str]]:
+        """(document id, heading) of every title and innermost heading."""
+        return documents.list_headings(self.connection)
+
+    def roots(self) -> tuple[bytes, ...]:
+        """Paths the user asked to index, sorted."""
+        return catalog.roots(self.connection)
 
 
 def _best_first(hit: ScoredChunk) -> tuple[float, int]:
