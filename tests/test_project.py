@@ -36,6 +36,7 @@ COMMANDS = [
             "search",
             "embed",
             "serve",
+            "judge",
             "bench",
             "plan",
             "report",

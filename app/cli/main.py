@@ -15,6 +15,7 @@ from app.cli import (
     embed,
     evaluate,
     index,
+    judge,
     model,
     plan,
     report,
@@ -38,6 +39,7 @@ app.command("search")(search.search)
 app.command("embed")(embed.embed)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
+app.command("judge")(judge.judge)
 app.command("bench")(bench.bench)
 app.command("eval")(evaluate.evaluate)
 app.command("plan")(plan.plan)

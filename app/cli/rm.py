@@ -21,6 +21,7 @@ def rm(
 ) -> None:
     """Forget documents; your files are never touched."""
     from app.cli.output import print_json, say
+    from app.evaluation.judged.store import read_judgements
     from app.search.collections import Collections
     from indexer.errors import UsageError
     from indexer.storage.commit import Writer
@@ -35,7 +36,8 @@ def rm(
     status = opened.get(name).status()
     opened.close()
     if everything:
-        _confirm(name, status.documents, yes=yes)
+        judgements = read_judgements(opened.folder(name)).count
+        _confirm(name, status.documents, judgements, yes=yes)
         delete_collection(opened.folder(name))
         removed = status.files
     else:
@@ -53,12 +55,13 @@ def rm(
         raise typer.Exit(1)
 
 
-def _confirm(name: str, documents: int, *, yes: bool) -> None:
+def _confirm(name: str, documents: int, judgements: int, *, yes: bool) -> None:
     """Ask before a whole collection goes.
 
     Raises:
         typer.Exit: the answer was no.
     """
-    question = f"Delete collection {name} with {documents:,} documents? Your files stay."
+    judged = f" and {judgements:,} judgements" if judgements else ""
+    question = f"Delete collection {name} with {documents:,} documents{judged}? Your files stay."
     if not yes and not typer.confirm(question, err=True):
         raise typer.Exit(1)
