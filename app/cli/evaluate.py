@@ -2,12 +2,13 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.context import Context, EndpointOption, JsonOption
+from app.cli.context import CollectionOption, Context, EndpointOption, JsonOption
 
 if TYPE_CHECKING:
     from app.evaluation.gates import Gates
@@ -20,8 +21,21 @@ _SECONDS = 1.5
 def evaluate(
     context: typer.Context,
     dataset: Annotated[
-        Path, typer.Argument(help="BEIR folder: corpus.jsonl, queries.jsonl, qrels/test.tsv.")
-    ],
+        Path | None,
+        typer.Argument(help="BEIR folder: corpus.jsonl, queries.jsonl, qrels/test.tsv."),
+    ] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="Measure a collection by what `semsearch judge` kept.")
+    ] = False,
+    known_items: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --own: so many queries made from headings instead; a weaker substitute.",
+            show_default=False,
+        ),
+    ] = None,
+    collection: CollectionOption = None,
     corpus: Annotated[
         Path | None, typer.Option(help="Documents elsewhere: a JSONL file or a folder.")
     ] = None,
@@ -86,27 +100,30 @@ def evaluate(
     from app.cli.progress import watch
     from app.evaluation.choose import choose_lanes
     from app.evaluation.judged.dataset import load_judged
+    from app.evaluation.live import own_judged
     from app.evaluation.run import evaluate as run
     from app.search.models import Models
+    from indexer.errors import UsageError
 
     start: Context = context.obj
-    settings = start.settings(endpoints=endpoint)
+    settings = start.settings(endpoints=endpoint, collection=collection)
     request = _request(index, retrieval, whole_documents, rounds, seconds)
     gates = _gates(fail_under, at_most, baseline)
     if gates.most.keys() - {"ram", "vram"} and not rounds:
-        from indexer.errors import UsageError
-
         raise UsageError("--max with a time needs --rounds of at least 1: 0 measures no times.")
-    judged = load_judged(dataset, corpus, queries, qrels, split)
-    output = output or Path(f"eval-{judged.name}")
+    if own is (dataset is not None):
+        raise UsageError("Name a judged set, or --own to measure a collection of yours.")
     with watch(as_json) as screen:
-        chosen = choose_lanes(
-            settings,
-            Models(settings, screen.on_download),
-            _names(models) or [settings.model],
-            _numbers(dimensions),
-            modes,
-        )
+        found = Models(settings, screen.on_download)
+        if dataset is not None:
+            judged = load_judged(dataset, corpus, queries, qrels, split)
+            names, dims = _names(models) or [settings.model], _numbers(dimensions)
+        else:
+            live = own_judged(settings, found, known_items, request.kinds)
+            judged, names, dims = live.judged, [live.model], [live.dimension]
+            request = replace(request, kinds=live.kinds)
+        output = output or Path(f"eval-{judged.name}")
+        chosen = choose_lanes(settings, found, names, dims, modes)
         results = run(settings, judged, chosen, request, output, screen.on_measured)
     failed = gates.check(results, str(request.ways[0]))
     if as_json:

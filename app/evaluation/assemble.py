@@ -115,7 +115,7 @@ def _cell(
         quality=quality,
         agreement=_agreement(task, done, _reference_of(gathered.prepared, done), kind),
         ann=_ann(values) if kind is Scan.CODES else None,
-        indexing=Indexing(**values["indexing"]),
+        indexing=None if values["indexing"] is None else Indexing(**values["indexing"]),
         speed=_speed(visits, None if visits is beside else beside) if visits else None,
         peak_ram_bytes=max(
             max(reply.peak_ram_bytes, reply.values["peak_rss_bytes"]) for reply in replies

@@ -34,11 +34,12 @@ class Task:
     lanes: tuple[Lane, ...]
     kinds: tuple[Scan, ...]
     ways: tuple[Way, ...]
-    corpus: Path
+    corpus: Path | None
     queries: Mapping[str, str]  # {query id: text}
     themselves: Set[str]  # queries that are the document of the same id
     whole_documents: bool
     work: Path  # folder for collections, kept for the next time, and rankings
+    own: Path | None = None  # folder of the user's collection, instead of a corpus
     flags: Mapping[str, Any] = field(default_factory=dict)  # settings of the command line
     rounds: int = ROUNDS  # 0: only quality
     seconds: float = 1.5  # of each kind of call in a round
@@ -87,7 +88,7 @@ def _prepare(task: Task, lane: Lane, queries: Path, gathered: Gathered, on_step:
     job = Prepare(
         lane=lane,
         flags=dict(task.flags),
-        folder=task.work / "collections" / name,
+        folder=task.own or task.work / "collections" / name,
         corpus=task.corpus,
         queries=queries,
         output=task.work / "rankings" / name,

@@ -58,7 +58,7 @@ class AnnRecall(_Frozen):
     """What the index finds of the nearest passages that exact search finds, ties by distance."""
 
     recall_10: Estimate  # interval by bootstrap over queries
-    build_s: float
+    build_s: float | None  # None: built before, by `semsearch index`
     index_bytes: int
     curve: tuple[CurvePoint, ...] = ()  # as the index was measured when built, by latency
 
@@ -109,7 +109,7 @@ class Cell(_Frozen):
     quality: dict[str, dict[str, Measure]]  # "dense" -> "ndcg@10" -> ...
     agreement: Agreement | None = None  # None: is the reference, or vectors of another model
     ann: AnnRecall | None = None  # None: every search is exact
-    indexing: Indexing
+    indexing: Indexing | None = None  # None: a collection of the user's own, only asked
     speed: Speed | None = None  # None: only quality was asked for
     peak_ram_bytes: int  # of the process with all that it started
     peak_vram_bytes: int | None = None

@@ -64,7 +64,8 @@ def evaluate(
         lanes=chosen.lanes,
         kinds=request.kinds,
         ways=request.ways,
-        corpus=judged.corpus.absolute(),
+        corpus=judged.corpus and judged.corpus.absolute(),
+        own=judged.own,
         queries=judged.queries,
         themselves=judged.themselves,
         whole_documents=request.whole_documents,
@@ -105,7 +106,7 @@ def evaluate(
 
 def _work_folder(settings: Settings, judged: JudgedSet) -> Path:
     """Kept between runs: what was embedded of these very documents need not be again."""
-    digest = judged.checksums[judged.corpus.name][:12]
+    digest = judged.checksums[judged.corpus.name][:12] if judged.corpus else "own"
     name = "".join(c if c.isalnum() else "_" for c in judged.name)[:60]
     return settings.home / "evaluations" / f"{name}-{digest}"
 
@@ -118,6 +119,7 @@ def _data(judged: JudgedSet, request: Request, documents: int) -> Data:
         judgements=judged.judgements,
         checksums=judged.checksums,
         whole_documents=request.whole_documents,
+        known_items=judged.known_items,
     )
 
 

@@ -110,7 +110,7 @@ class Models:
         Raises:
             ContractError: the model found under that name has other weights or rules.
         """
-        source = self._sources().get(contract.weights_sha256, contract.model)
+        source = self.source_of(contract)
         spec = self.named(source)
         mine = spec.contract(contract.chunker, contract.dimension)
         differing = contract.differences(mine)
@@ -127,6 +127,10 @@ class Models:
                 f"{shown}. Get the right model, or embed again with `semsearch index --reembed`."
             )
         return spec
+
+    def source_of(self, contract: Contract) -> str:
+        """The name or folder under which the model of a collection is found here."""
+        return str(self._sources().get(contract.weights_sha256, contract.model))
 
     def embedder(self, spec: ModelSpec, dimension: int | None = None) -> Embedder:
         """The model, loaded on the placement of the settings, its self-test passed.

@@ -34,12 +34,14 @@ class JudgedSet:
     """Documents, queries and which answers which."""
 
     name: str
-    corpus: Path  # a JSONL file, or a folder whose documents are named by their path in it
+    corpus: Path | None  # a JSONL file, or a folder whose documents are named by their path in it
     queries: dict[str, str]  # {query id: text} of the judged ones, in the order of the file
     qrels: Qrels  # {query id: {document id: grade}}
     checksums: dict[str, str]  # {file name: sha256}
     problems: tuple[str, ...]
     themselves: frozenset[str] = frozenset()  # queries that are the document of the same id
+    own: Path | None = None  # folder of the user's collection, instead of a corpus
+    known_items: bool = False  # queries were made from headings: a weaker substitute
 
     @property
     def judgements(self) -> int:
@@ -48,6 +50,7 @@ class JudgedSet:
 
     def documents(self) -> Iterator[Document]:
         """Of a JSONL corpus, in order."""
+        assert self.corpus is not None
         return (Document(*row) for row in read_documents(self.corpus))
 
 

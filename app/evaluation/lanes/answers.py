@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.evaluation.apart import OnStep
+from app.evaluation.judged.names import document_names
 from app.evaluation.quality.agreement import SAMPLE
 from app.evaluation.quality.metrics import DEPTH
 from app.search.answer import Mode as Way
@@ -34,7 +35,7 @@ class Asked:
     """What shall be asked, and where the answers go."""
 
     queries: dict[str, str]  # {query id: text}
-    corpus: Path
+    corpus: Path | None  # None: documents are named as judgements of a live collection name them
     kinds: tuple[Scan, ...]
     ways: tuple[Way, ...]
     output: Path  # a folder
@@ -51,7 +52,7 @@ def answer_all(
     vectors = _embed_queries(list(asked.queries.values()), embedder, on_step)
     asked.output.mkdir(parents=True, exist_ok=True)
     with collection.snapshot() as now:
-        names = document_names(now, asked.corpus)
+        names = _names(now, asked.corpus)
         for way in asked.ways:
             for kind in asked.kinds:
                 run = _rank_all(now, asked.queries, way, kind, vectors, names, on_step)
@@ -96,12 +97,14 @@ def _embed_queries(texts: Sequence[str], embedder: Embedder, on_step: OnStep) ->
     return vectors
 
 
-def document_names(now: Snapshot, corpus: Path) -> dict[int, str]:
+def _names(now: Snapshot, corpus: Path | None) -> dict[int, str]:
     """{document id: the name that judgements use}.
 
     Of a JSONL corpus that is the `_id`; of a folder the path below it, `path#id` inside a file of
     many documents.
     """
+    if corpus is None:
+        return {document.id: name for name, document in document_names(now)}
     name = _in_file if corpus.is_file() else _below(corpus)
     names: dict[int, str] = {}
     after = 0

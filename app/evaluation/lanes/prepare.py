@@ -21,6 +21,7 @@ from app.settings import Settings
 from indexer.documents.chunk import CHUNKER_VERSION
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.footprint import peak_rss_bytes, peak_vram_bytes
+from indexer.embedding.spec import ModelSpec
 from indexer.pipeline.report import Progress, Report
 from indexer.pipeline.run import index
 from indexer.pipeline.whole import CHUNKER, index_whole
@@ -29,6 +30,7 @@ from indexer.storage.commit import Writer
 from indexer.types import Contract, Scan
 
 INDEXED = "indexed.json"  # what the run that embedded a collection took
+BUILT = "built.json"  # what building its codes took
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Prepare:
 
     lane: Lane
     flags: dict[str, Any]
-    folder: Path  # of the collection; made, or brought up to date
-    corpus: Path
+    folder: Path  # of the collection
+    corpus: Path | None  # that the collection shall hold; None: it is the user's, and only asked
     queries: Path  # JSON: {query id: text}
     output: Path  # folder for runs and vectors
     whole_documents: bool
@@ -48,6 +50,7 @@ class Prepare:
     def to_job(self) -> dict[str, Any]:
         """JSON values."""
         paths = {name: os.fspath(getattr(self, name)) for name in _PATHS}
+        paths |= {} if self.corpus is None else {"corpus": os.fspath(self.corpus)}
         lists = {"kinds": list(self.kinds), "ways": list(self.ways)}
         plain = {"flags": self.flags, "whole_documents": self.whole_documents}
         return {"lane": self.lane.to_job(), **plain, **paths, **lists}
@@ -61,18 +64,19 @@ class Prepare:
             whole_documents=job["whole_documents"],
             kinds=tuple(Scan(kind) for kind in job["kinds"]),
             ways=tuple(Way(way) for way in job["ways"]),
+            corpus=Path(job["corpus"]) if "corpus" in job else None,
             **{name: Path(job[name]) for name in _PATHS},
         )
 
 
-_PATHS = ("folder", "corpus", "queries", "output")
+_PATHS = ("folder", "queries", "output")
 
 
 def main() -> None:
     """Answer one `Prepare`.
 
-    The values: model, dimension, engine, passages, indexing (see `INDEXED`), build_s and
-    index_bytes of the codes, ann_recalls (one a query), peaks.
+    The values: model, dimension, engine, documents, indexing (see `INDEXED`; None: not ours to
+    index), build_s, index_bytes and curve of the codes, ann_recalls (one a query), peaks.
     """
     answer_one(_prepare)
 
@@ -86,18 +90,20 @@ def _prepare(job: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
         spec = models.named(settings.model)
         on_step("loading the model")
         embedder = stack.enter_context(models.embedder(spec, settings.dimension))
-        tokens = min(settings.chunk_tokens, spec.max_tokens)
-        chunker = CHUNKER if task.whole_documents else f"{CHUNKER_VERSION}/{tokens}"
-        contract = spec.contract(chunker, settings.dimension)
-        indexing = _index(task, settings, embedder, contract, on_step)
-        built = _build_codes(task, settings, embedder, contract, on_step)
+        indexing = None
+        if task.corpus is not None:
+            contract = _contract(task, settings, spec)
+            indexing = _index(task, task.corpus, settings, embedder, contract, on_step)
+            _build_codes(task, settings, embedder, contract, on_step)
+        collection = stack.enter_context(Collection.open(task.folder))
+        models.admit(collection, embedder)
         queries = json.loads(task.queries.read_text("utf-8"))
         asked = Asked(queries, task.corpus, task.kinds, task.ways, task.output)
-        collection = stack.enter_context(Collection.open(task.folder))
         found = answer_all(asked, collection, embedder, on_step)
+        built = _built(task.folder, collection)
     return {
         "model": spec.model,
-        "dimension": contract.dimension,
+        "dimension": embedder.dimension,
         "engine": _engine(task.lane, embedder),
         "indexing": indexing,
         **built,
@@ -107,12 +113,23 @@ def _prepare(job: dict[str, Any], on_step: OnStep) -> dict[str, Any]:
     }
 
 
+def _contract(task: Prepare, settings: Settings, spec: ModelSpec) -> Contract:
+    tokens = min(settings.chunk_tokens, spec.max_tokens)
+    chunker = CHUNKER if task.whole_documents else f"{CHUNKER_VERSION}/{tokens}"
+    return spec.contract(chunker, settings.dimension)
+
+
 def _engine(lane: Lane, embedder: Embedder) -> str:
     return embedder.engine if lane.own_server_port is None else "semsearch serve on this machine"
 
 
 def _index(
-    task: Prepare, settings: Settings, embedder: Embedder, contract: Contract, on_step: OnStep
+    task: Prepare,
+    corpus: Path,
+    settings: Settings,
+    embedder: Embedder,
+    contract: Contract,
+    on_step: OnStep,
 ) -> dict[str, Any]:
     """Bring the collection up to date; what the run that embedded it took.
 
@@ -123,20 +140,20 @@ def _index(
         if task.whole_documents:
             texts = (
                 (identity, f"{title} {text}".strip())
-                for identity, title, text in read_documents(task.corpus)
+                for identity, title, text in read_documents(corpus)
             )
 
             def tell(report: Report) -> None:
                 on_step(f"embedding, {report.chunks:,} documents, {report.tokens:,} tokens")
 
-            report = index_whole(texts, task.corpus, writer, embedder, contract, tell)
+            report = index_whole(texts, corpus, writer, embedder, contract, tell)
         else:
 
             def tell_progress(progress: Progress) -> None:
                 on_step(f"embedding, {progress.chunks:,} chunks, {progress.tokens:,} tokens")
 
             options = index_options(settings, contract, (), (), workers=1)
-            report = index([task.corpus], writer, embedder, contract, options, tell_progress)
+            report = index([corpus], writer, embedder, contract, options, tell_progress)
     if report.embedded or not record.exists():
         _keep(record, report)
     kept: dict[str, Any] = json.loads(record.read_text("utf-8"))
@@ -161,21 +178,25 @@ def _keep(record: Path, report: Report) -> None:
 
 def _build_codes(
     task: Prepare, settings: Settings, embedder: Embedder, contract: Contract, on_step: OnStep
-) -> dict[str, Any]:
+) -> None:
     """Build codes, however few vectors there are, where they shall be measured."""
     if Scan.CODES not in task.kinds:
-        return {"build_s": 0.0, "index_bytes": 0, "curve": []}
+        return
     wishes = replace(index_wishes(settings, embedder.spec, contract), even_if_small=True)
     started = time.perf_counter()
     built = build_index(
         task.folder, wishes, lambda stage, done: on_step(f"vector index: {stage}, {done:.0%}")
     )
-    record = task.folder / "built.json"
     if built is not None:
-        record.write_text(json.dumps({"build_s": time.perf_counter() - started}), "utf-8")
-    kept = json.loads(record.read_text("utf-8")) if record.exists() else {"build_s": 0.0}
-    with Collection.open(task.folder) as collection:
-        certificate = collection.status().index.certificate
+        took = {"build_s": time.perf_counter() - started}
+        (task.folder / BUILT).write_text(json.dumps(took), "utf-8")
+
+
+def _built(folder: Path, collection: Collection) -> dict[str, Any]:
+    """What the collection's codes took and were measured to find; zeros where it has none."""
+    record = folder / BUILT
+    kept = json.loads(record.read_text("utf-8")) if record.exists() else {"build_s": None}
+    certificate = collection.status().index.certificate
     curve = [] if certificate is None else certificate.to_dict()["curve"]
-    sizes = [path.stat().st_size for path in task.folder.glob("vectors-*.codes")]
+    sizes = [path.stat().st_size for path in folder.glob("vectors-*.codes")]
     return {**kept, "index_bytes": sum(sizes), "curve": curve}

@@ -92,7 +92,7 @@ def _visit(visit: Visit, started: float, on_step: OnStep) -> dict[str, Any]:
         models = StrictModels(settings, visit.lane.mode, on_step)
         collection = stack.enter_context(Collection.open(visit.folder))
         spec = models.named(settings.model)
-        embedder = stack.enter_context(models.embedder(spec, settings.dimension))
+        embedder = stack.enter_context(models.embedder(spec, collection.contract.dimension))
         embedder.embed([next(queries)], Kind.QUERY)
         load_s = time.time() - started - waited
         service = SearchService(lambda _contract: embedder, scan=visit.kind)

@@ -53,8 +53,9 @@ def _columns(cell: Cell) -> Iterator[tuple[str, Value]]:
         yield from _estimate("ann_recall_10", cell.ann.recall_10)
         yield "ann_build_s", cell.ann.build_s
         yield "ann_index_bytes", cell.ann.index_bytes
-    for name, value in cell.indexing.model_dump().items():
-        yield f"indexing_{name}", value
+    if cell.indexing is not None:
+        for name, value in cell.indexing.model_dump().items():
+            yield f"indexing_{name}", value
     if cell.speed is not None:
         yield from _speed(cell.speed)
     yield "peak_ram_bytes", cell.peak_ram_bytes

@@ -11,7 +11,7 @@ from app.evaluation.page.wording import (
     mebibytes,
     rounded,
 )
-from app.evaluation.results import Cell, Results, Times
+from app.evaluation.results import Cell, Indexing, Results, Times
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def _vectors(cells: Sequence[Cell], names: dict[str, str]) -> Table:
             recall = ann.recall_10
             row[5:] = [
                 f"{recall.value:.4f} [{recall.low:.4f}, {recall.high:.4f}]",
-                f"{rounded(ann.build_s)} s",
-                mebibytes(ann.index_bytes),
+                NOTHING if ann.build_s is None else f"{rounded(ann.build_s)} s",
+                f"{ann.index_bytes / (1 << 20):,.1f} MiB",
             ]
         rows.append(tuple(row))
     head = ("cell", "cosine, mean", "cosine, least", "overlap@10", "Kendall tau")
@@ -157,13 +157,18 @@ def _costs(cells: Sequence[Cell], names: dict[str, str]) -> Table:
             cell.engine,
             mebibytes(cell.peak_ram_bytes),
             NOTHING if cell.peak_vram_bytes is None else mebibytes(cell.peak_vram_bytes),
-            f"{cell.indexing.documents:,}",
-            f"{cell.indexing.passages:,}",
-            f"{cell.indexing.tokens:,}",
-            f"{rounded(cell.indexing.seconds)} s",
-            f"{rounded(cell.indexing.model_s)} s",
+            *_indexing(cell.indexing),
         )
         for cell in cells
     ]
     head = ("cell", "engine", "peak RAM", "peak VRAM", "documents", "passages", "tokens")
     return Table("Memory and indexing", (*head, "indexed in", "of it the model"), tuple(rows))
+
+
+def _indexing(found: Indexing | None) -> tuple[str, ...]:
+    """Nothing of a collection that was only asked."""
+    if found is None:
+        return (NOTHING,) * 5
+    counts = (found.documents, found.passages, found.tokens)
+    times = (found.seconds, found.model_s)
+    return (*(f"{count:,}" for count in counts), *(f"{rounded(time)} s" for time in times))

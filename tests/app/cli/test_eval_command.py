@@ -134,3 +134,60 @@ def test_eval_refuses_before_it_measures(
     assert ran.code == 2
     assert said in ran.err
     assert not Path("eval-kitchen").exists()
+
+
+def test_own_collection_is_measured_by_what_was_judged_of_it(
+    cli: Cli, judged: Path, home: Path
+) -> None:
+    assert cli("index", "docs", "--model", "minilm").code == 0
+    refused = cli("eval", "--own")
+    assert refused.code == 2
+    assert "Run `semsearch judge` first" in refused.err
+    folder = home / "collections" / "default" / "judgements"
+    folder.mkdir()
+    (folder / "queries.jsonl").write_text((judged / "queries.jsonl").read_text("utf-8"), "utf-8")
+    names = [f"{query} 0 docs/{document} 1" for query, document in QRELS.items()]
+    (folder / "qrels.trec").write_text("\n".join([*names, "q1 0 docs/gone.md 1"]) + "\n")
+    before = cli("status", "--json").out
+    ran = cli("eval", "--own", "--rounds", "1", "--seconds", "0.05", "--modes", "cpu:fp32,cpu:int8")
+    assert ran.code == 0, ran.err
+    results = Results.read(Path("eval-default/results.json"))
+    assert [(cell.mode, str(cell.index)) for cell in results.cells] == [
+        ("cpu:fp32", "exact"),
+        ("cpu:int8", "exact"),
+    ]
+    for cell in results.cells:
+        assert cell.indexing is None
+        assert cell.quality["hybrid"]["recall@10"].mean.value == 1.0
+        assert cell.speed is not None
+    assert "1 judgement names a document that is no longer there." in results.problems
+    assert any("4 queries with a relevant document" in problem for problem in results.problems)
+    assert not results.data.known_items
+    assert cli("status", "--json").out == before
+
+
+def test_known_items_are_labelled_as_the_weaker_substitute(
+    cli: Cli, judged: Path, tmp_path: Path
+) -> None:
+    for number, name in enumerate(
+        ("How apples grow", "Why bread does rise", "Where clocks strike")
+    ):
+        (tmp_path / "docs" / f"{number}.md").write_text(f"# {name}\n\nSome text here.\n")
+    assert cli("index", "docs", "--model", "minilm").code == 0
+    ran = cli(
+        *("eval", "--own", "--known-items", "3", "--rounds", "0", "--retrieval", "lexical"),
+        *("--modes", "cpu:fp32"),
+    )
+    assert ran.code == 0, ran.err
+    results = Results.read(Path("eval-default/results.json"))
+    assert results.data.known_items
+    assert len(results.data.query_ids) == 3
+    assert results.cells[0].quality["lexical"]["mrr@10"].mean.value == 1.0
+    assert "easier than real questions" in ran.out
+
+
+def test_eval_wants_either_a_set_or_a_collection(cli: Cli, judged: Path) -> None:
+    for given in (("eval",), arguments(judged, "--own")):
+        ran = cli(*given)
+        assert ran.code == 2
+        assert "Name a judged set, or --own" in ran.err
