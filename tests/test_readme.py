@@ -90,6 +90,7 @@ def request_of(curl: list[str], address: str) -> httpx.Response:
     return httpx.post(url, content=values["-d"], headers={name: value}, timeout=60)
 
 
+@pytest.mark.timeout(900)
 def test_commands_and_requests_of_the_readme_work(place: Path) -> None:
     commands, requests = shell_lines("semsearch"), shell_lines("curl")
     assert commands[0] == ["index", "./docs"]
