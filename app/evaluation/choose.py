@@ -17,6 +17,12 @@ from indexer.modes import Mode, Placement, Precision
 
 ALL = "all"
 _REMOTE = Mode(Placement.REMOTE, Precision.FP32)  # of the server only it knows the precision
+_CPU_BF16 = Mode(Placement.CPU, Precision.BF16)
+_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
+_NOT_NATIVE = (
+    "not native: this CPU has no bf16 instructions, so fp32 is faster; "
+    "name the mode to measure it nevertheless"
+)
 _RUNS = (Verdict.RECOMMENDED, Verdict.FITS, Verdict.UNCHECKED, Verdict.NO_ENDPOINT)
 
 
@@ -92,8 +98,11 @@ def _modes_of(
         return [first], []
     wanted: dict[Mode, None] = {}
     missing: dict[Mode, str] = {}
+    native = bool(plan.hardware.cpu.flags & _BF16)
     for option in plan.options:
-        if option.verdict in _RUNS:
+        if option.mode == _CPU_BF16 and not native:
+            missing[option.mode] = _NOT_NATIVE
+        elif option.verdict in _RUNS:
             wanted[option.mode] = None
         else:
             missing.setdefault(option.mode, f"{option.verdict}: {option.reason}")
