@@ -1,10 +1,12 @@
 """Our index in a process of its own: built by the product's code from raw rows, then measured.
 
 Reads commands as JSON lines on stdin and answers on stdout, so that a driver can take turns between
-engines. The rows go in through the product's appender, as a sync of the catalog would put them.
+engines.
 """
 
 import argparse
+import hashlib
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +14,10 @@ from typing import Any
 import numpy as np
 from engine import Engine, serve
 
+from indexer.storage.manifest import write_bytes
 from indexer.storage.vectors.append import RowAppender
 from indexer.storage.vectors.index import VectorIndex
-from indexer.storage.vectors.layout import RowsManifest
+from indexer.storage.vectors.layout import RowMap, RowsManifest, block_rows
 from indexer.storage.vectors.process import build_apart
 from indexer.storage.vectors.stored import open_stored
 from indexer.storage.vectors.wishes import BuildWishes
@@ -28,28 +31,68 @@ def head_of(dimension: int, generation: int = 1) -> Any:
     return SimpleNamespace(uuid="benchmark", contract=contract, generation=generation)
 
 
+def append_rows(folder: Path, rows: Path, dimension: int) -> None:
+    """Through the product's appender, as a sync of the catalog would put them."""
+    base = np.memmap(rows, "<f2", "r").reshape(-1, dimension)
+    with RowAppender.new(folder, head_of(dimension)) as appender:
+        for start in range(0, len(base), _ADD):
+            block = np.asarray(base[start : start + _ADD])
+            appender.add(np.arange(start, start + len(block)) + 1, block)
+        appender.finish(1, np.empty(0, np.int64))
+
+
+def link_rows(folder: Path, rows: Path, dimension: int) -> None:
+    """What the appender would leave, but the rows are one file with VECTORS: half the disk.
+
+    Only to build codes over and to search; appending would grow the file of VECTORS.
+    """
+    base = np.memmap(rows, "<f2", "r").reshape(-1, dimension)
+    step = block_rows(dimension)
+    blocks = (base[start : start + step].data for start in range(0, len(base), step))
+    digests = b"".join(hashlib.sha256(block).digest() for block in blocks)
+    ids = np.arange(1, len(base) + 1)
+    data = RowMap(ids, np.zeros(len(base), np.bool_), digests).to_bytes()
+    manifest = RowsManifest(
+        collection="benchmark",
+        contract="benchmark",
+        dimension=dimension,
+        generation=1,
+        last_id=len(base),
+        count=len(base),
+        dead=0,
+        build="linked",
+        map_generation=1,
+        map_sha256=hashlib.sha256(data).hexdigest(),
+    )
+    os.link(rows, folder / manifest.rows_file)
+    write_bytes(folder / manifest.map_file, data)
+    manifest.write(folder)
+
+
 class Ours(Engine):
     """The product's vector index over a folder of its own."""
 
     name = "semsearch"
 
     def __init__(
-        self, folder: Path, rows: Path, dimension: int, threads: int, **wishes: Any
+        self,
+        folder: Path,
+        rows: Path,
+        dimension: int,
+        threads: int,
+        link: bool = False,
+        **wishes: Any,
     ) -> None:
         self._folder, self._rows, self._dimension = folder, rows, dimension
+        self._put_rows = link_rows if link else append_rows
         self._wishes = BuildWishes(threads=threads, **wishes)
         self._index: VectorIndex | None = None
 
     def build(self) -> dict[str, Any]:
-        """Append all rows and build the codes, as the product does it: in a child process."""
+        """Put the rows there and build the codes, as the product does it: in a child process."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if RowsManifest.read(self._folder) is None:
-            base = np.memmap(self._rows, "<f2", "r").reshape(-1, self._dimension)
-            with RowAppender.new(self._folder, head_of(self._dimension)) as appender:
-                for start in range(0, len(base), _ADD):
-                    block = np.asarray(base[start : start + _ADD])
-                    appender.add(np.arange(start, start + len(block)) + 1, block)
-                appender.finish(1, np.empty(0, np.int64))
+            self._put_rows(self._folder, self._rows, self._dimension)
         certificate = build_apart(self._folder, self._wishes, self.on_stage)
         return {} if certificate is None else {"certificate": certificate.to_dict()}
 
@@ -78,6 +121,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--target", type=float)
     parser.add_argument("--ram-budget-mib", type=int)
+    parser.add_argument("--link", action="store_true", help="rows by a hard link, not a copy")
     given = parser.parse_args()
     budget = None if given.ram_budget_mib is None else given.ram_budget_mib << 20
     serve(
@@ -86,6 +130,7 @@ def main() -> None:
             given.rows,
             given.dimension,
             given.threads,
+            link=given.link,
             target_recall=given.target,
             ram_budget_bytes=budget,
         )
