@@ -18,6 +18,13 @@ import numpy.typing as npt
 
 from indexer.storage.vectors.certificate import DEPTHS, Certificate, Effort, Point
 from indexer.storage.vectors.codes import Codes
+from indexer.storage.vectors.efforts import (
+    choose,
+    fastest,
+    fewest_lists,
+    list_counts,
+    near_the_target,
+)
 from indexer.storage.vectors.library import Floats, Ids, Mask, flat_view, selector, threads
 from indexer.storage.vectors.mapped import MappedRows
 
@@ -93,15 +100,15 @@ def measure(
 ) -> Certificate:
     """The cheapest efforts that reach the target, or the best there is."""
     trials = _Trials(codes, rows, truth, None if live.all() else selector(live), target)
-    steps = _list_counts(codes.lists)
+    steps = list_counts(codes.lists)
     for number, lists in enumerate(steps):
         trials.scan(lists)
         on_step((number + 1) / len(steps))
         if trials.is_enough:
             break
     points = trials.points
-    # The second depth is what a filter asks for that leaves a tenth.
-    between = {lists for depth in DEPTHS[:2] for lists in _near_the_target(points[depth], target)}
+    # The deeper ones are what filters ask for that leave a tenth and a hundredth.
+    between = {lists for depth in DEPTHS for lists in near_the_target(points[depth], target)}
     for lists in sorted(between):
         trials.scan(lists)
     return Certificate(
@@ -110,7 +117,8 @@ def measure(
         rows=len(live),
         live=int(live.sum()),
         exact_ms_per_row=_exact_ms_per_row(rows, truth),
-        chosen=tuple(_choose(points[depth], target) for depth in DEPTHS),
+        chosen=tuple(choose(points[depth], target, fastest) for depth in DEPTHS),
+        filtered=tuple(choose(points[depth], target, fewest_lists) for depth in DEPTHS),
         curve=tuple(sorted(points[DEPTHS[0]], key=lambda point: point.latency_ms)),
     )
 
@@ -149,29 +157,6 @@ class _Trials:
             effort = Effort(lists, candidates)
             latency = _latency_ms(self._codes, self._rows, truth, depth, effort, self._chosen)
             self.points[depth].append(Point(depth, effort, *_with_low_end(shares), latency))
-
-
-def _list_counts(lists: int) -> list[int]:
-    """From a 256th of them to all, each about 1.4 times the one before."""
-    counts, share = {lists}, 1 / 256
-    while share < 1:
-        counts.add(max(1, round(lists * share)))
-        share *= 2**0.5
-    return sorted(counts)
-
-
-def _near_the_target(points: list[Point], target: float) -> list[int]:
-    """Some counts between the last that misses the target and the first that surely reaches it.
-
-    Steps of 1.4 would have most collections scan a fifth more than they need.
-    """
-    enough = [point.effort.lists for point in points if point.recall_low >= target]
-    if not enough:
-        return []
-    first = min(enough)
-    last = max((p.effort.lists for p in points if p.effort.lists < first), default=first)
-    between = (round(last * (first / last) ** (part / 4)) for part in (1, 2, 3))
-    return [lists for lists in dict.fromkeys(between) if last < lists < first]
 
 
 def _candidate_ranks(
@@ -254,12 +239,3 @@ def _exact_ms_per_row(rows: MappedRows, truth: Truth) -> float:
             exact.search(query[None], 10)
             times.append(time.perf_counter() - started)
     return float(np.median(times) * 1000 / exact.ntotal)
-
-
-def _choose(points: list[Point], target: float) -> Point:
-    """The fastest that surely reaches the target, else that seems to, else the best there is."""
-    sure = [point for point in points if point.recall_low >= target]
-    likely = [point for point in points if point.recall >= target]
-    if good := sure or likely:
-        return min(good, key=lambda point: (point.latency_ms, point.effort.lists))
-    return max(points, key=lambda point: (point.recall, -point.latency_ms))

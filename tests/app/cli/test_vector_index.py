@@ -85,7 +85,7 @@ def test_wrong_wishes_are_refused(cli: Cli, tmp_path: Path) -> None:
 
 def test_missed_target_is_said() -> None:
     points = tuple(Point(k, Effort(9, 9), 0.8, 0.75, 1.25) for k in (10, 100, 1000))
-    certificate = Certificate(0.99, 500, 9_000, 9_000, 1e-5, points, points[:1])
+    certificate = Certificate(0.99, 500, 9_000, 9_000, 1e-5, points, points, points[:1])
     line = certificate_line(certificate)
     assert line == (
         "recall@10 0.800 (95 % sure of 0.750) against exact search by 500 queries made of its "
@@ -98,5 +98,5 @@ def test_target_that_only_deep_searches_miss_is_said() -> None:
         Point(k, Effort(9, 9), recall, recall, 1.25)
         for k, recall in ((10, 0.995), (100, 0.992), (1000, 0.951))
     )
-    line = certificate_line(Certificate(0.99, 500, 9_000, 9_000, 1e-5, points, points[:1]))
+    line = certificate_line(Certificate(0.99, 500, 9_000, 9_000, 1e-5, points, points, points[:1]))
     assert line.endswith("1.2 ms each; MISSES the target of 0.99 for the 1,000 nearest (0.951)")

@@ -79,7 +79,9 @@ def test_prefix_that_tells_the_most_needs_few_candidates(plain: Plain) -> None:
     certificate = plain.build(prefix_dim=16)
     assert certificate is not None
     assert certificate.is_met
-    assert certificate.effort(10).candidates <= 320
+    # Which effort is the fastest depends on what else the machine does; which reach it does not.
+    reaching = [p.effort for p in certificate.curve if p.recall_low >= certificate.target]
+    assert min(effort.candidates for effort in reaching) <= 320
 
 
 def test_useless_prefix_takes_as_many_candidates_as_the_target_needs(plain: Plain) -> None:
