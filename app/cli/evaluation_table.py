@@ -41,8 +41,11 @@ def show_results(results: Results, output: Path) -> None:
         for line in table([_HEAD, *rows]):
             print_line(line)
     print_line()
+    reasons: dict[str, list[str]] = {}
     for missing in results.not_run:
-        print_line(printable(f"Not run: {missing.label}: {missing.reason}"))
+        reasons.setdefault(missing.reason, []).append(missing.label)
+    for reason, labels in reasons.items():
+        print_line(printable(f"Not run: {', '.join(labels)}: {reason}"))
     for problem in results.problems:
         print_line(printable(f"Note: {problem}"))
     if results.drift is not None:

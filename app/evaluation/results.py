@@ -203,5 +203,5 @@ class Results(_Frozen):
     def write(self, path: Path) -> None:
         """To a file, whole or not at all."""
         whole = path.with_name(f".{path.name}.tmp")
-        whole.write_text(self.model_dump_json(indent=1), "utf-8")
+        whole.write_text(self.model_dump_json(), "utf-8")
         whole.replace(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.evaluation.results import Results
+from make_tiny_qwen3 import make_tiny_qwen3
 from tests_support import DOCS, Cli, write_docs
 
 QUERIES = {
@@ -191,3 +192,22 @@ def test_eval_wants_either_a_set_or_a_collection(cli: Cli, judged: Path) -> None
         ran = cli(*given)
         assert ran.code == 2
         assert "Name a judged set, or --own" in ran.err
+
+
+def test_several_models_and_dimensions_are_measured_and_compared_only_with_their_own(
+    cli: Cli, judged: Path, tmp_path: Path
+) -> None:
+    """Vectors of another model, or another dimension, have no cosine with these."""
+    tiny = make_tiny_qwen3(tmp_path / "tiny")
+    ran = cli(
+        *("eval", str(judged), "--corpus", "docs", "--model", f"{tiny}", "--dim", "64,32"),
+        *("--modes", "cpu:fp32", "--rounds", "0", "--index", "exact"),
+    )
+    assert ran.code == 0, ran.err
+    cells = Results.read(Path("eval-kitchen/results.json")).cells
+    assert [cell.dimension for cell in cells] == [64, 32]
+    assert [cell.agreement for cell in cells] == [None, None]
+    assert cells[0].quality["dense"]["ndcg@10"].p is None
+    assert cells[1].quality["dense"]["ndcg@10"].p is not None
+    assert "64 dimensions" in ran.out
+    assert "32 dimensions" in ran.out
