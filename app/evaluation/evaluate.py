@@ -98,7 +98,7 @@ def _prepare(task: Task, lane: Lane, queries: Path, gathered: Gathered, on_step:
     )
     reply = ask_apart(_PREPARE, job.to_job(), lambda step: on_step(lane.label, step))
     if reply.failure:
-        gathered.not_run.append(NotRun(label=lane.label, reason=reply.failure))
+        gathered.not_run.append(NotRun(label=lane.label, reason=reply.failure, tried=True))
         return
     gathered.prepared.append(Prepared(lane, reply.values, job.output, job.folder, reply))
 

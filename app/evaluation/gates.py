@@ -35,7 +35,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What was asked for."""
+    """What was asked for; nothing asked for, nothing fails."""
 
     least: dict[str, float]  # measure -> its least mean
     most: dict[str, float]  # p50, p95, p99 in ms; ram, vram in bytes
@@ -44,7 +44,8 @@ class Gates:
     def check(self, results: Results, way: str) -> list[Failed]:
         """Every gate that is not passed, over all cells.
 
-        A measure or number that a cell does not have fails: a gate that saw nothing is open.
+        What a cell does not have fails, and so does a mode that was to run and did not: a gate that
+        saw nothing is closed.
 
         Args:
             results: to check.
@@ -53,9 +54,15 @@ class Gates:
         Raises:
             UsageError: nothing was measured, or the baseline is of other data.
         """
+        if not (self.least or self.most or self.baseline):
+            return []
         if not results.cells:
             raise UsageError("Nothing was measured, so no gate can be checked.")
-        failed: list[Failed] = []
+        failed = [
+            Failed(item.label, "to run", item.reason, "measured")
+            for item in results.not_run
+            if item.tried
+        ]
         for cell in results.cells:
             failed += self._check_least(cell, way)
             failed += self._check_most(cell)

@@ -125,6 +125,7 @@ class NotRun(_Frozen):
 
     label: str
     reason: str
+    tried: bool = False  # it was to run, and failed
 
 
 class Data(_Frozen):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from app.evaluation.assemble import assemble, write_runs
 from app.evaluation.choose import Chosen
@@ -60,20 +61,7 @@ def evaluate(
         PlacementError: no lane could be run; says why of each.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    task = Task(
-        lanes=chosen.lanes,
-        kinds=request.kinds,
-        ways=request.ways,
-        corpus=judged.corpus and judged.corpus.absolute(),
-        own=judged.own,
-        queries=judged.queries,
-        themselves=judged.themselves,
-        whole_documents=request.whole_documents,
-        work=_work_folder(settings, judged),
-        flags={"home": str(settings.home), "threads": thread_count(settings)},
-        rounds=request.rounds,
-        seconds=request.seconds,
-    )
+    task = _task(settings, judged, chosen, request)
     gathered = gather(task, on_step)
     not_run = (*gathered.not_run, *chosen.not_run)
     if not gathered.prepared:
@@ -85,9 +73,9 @@ def evaluate(
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - clock,
         command=request.command,
-        machine=machine(settings),
+        machine=_machine(settings),
         versions=versions(),
-        commit=commit_of_checkout(),
+        commit=_commit(),
         data=_data(judged, request, gathered.prepared[0].values["documents"]),
         rounds=request.rounds,
         warmup=WARMUP,
@@ -102,6 +90,31 @@ def evaluate(
     write_pages(results, output)
     write_runs(task, gathered, output / RUNS)
     return results
+
+
+def _task(settings: Settings, judged: JudgedSet, chosen: Chosen, request: Request) -> Task:
+    return Task(
+        lanes=chosen.lanes,
+        kinds=request.kinds,
+        ways=request.ways,
+        corpus=judged.corpus and judged.corpus.absolute(),
+        own=judged.own,
+        queries=judged.queries,
+        themselves=judged.themselves,
+        whole_documents=request.whole_documents,
+        work=_work_folder(settings, judged),
+        flags=_flags(settings),
+        rounds=request.rounds,
+        seconds=request.seconds,
+    )
+
+
+def _flags(settings: Settings) -> dict[str, Any]:
+    """What the command line said, for the children; they read the rest as this process did."""
+    flags: dict[str, Any] = {"home": str(settings.home), "threads": thread_count(settings)}
+    if settings.origin("endpoints") == "flag":
+        flags["endpoints"] = list(settings.endpoints)
+    return flags
 
 
 def _work_folder(settings: Settings, judged: JudgedSet) -> Path:
@@ -123,8 +136,7 @@ def _data(judged: JudgedSet, request: Request, documents: int) -> Data:
     )
 
 
-def machine(settings: Settings) -> Machine:
-    """This one."""
+def _machine(settings: Settings) -> Machine:
     hardware = probe(settings.visible_gpus)
     return Machine(
         cpu=hardware.cpu.name,
@@ -136,7 +148,7 @@ def machine(settings: Settings) -> Machine:
     )
 
 
-def commit_of_checkout() -> str | None:
+def _commit() -> str | None:
     """The commit this program runs from, "+" where files differ; None outside a checkout."""
     home = Path(__file__).resolve().parents[2]
     if not (home / ".git").exists():

@@ -52,5 +52,6 @@ def lane_settings(lane: Lane, flags: Mapping[str, Any]) -> Settings:
         if lane.mode.precision is not Precision.FP32:
             own["precision"] = lane.mode.precision
     else:
+        flags = {name: value for name, value in flags.items() if name != "endpoints"}
         own |= {"placement": lane.mode.placement, "precision": lane.mode.precision}
     return Settings.load(flags={**flags, **own})

@@ -11,6 +11,7 @@ from app.evaluation.results import (
     Estimate,
     Indexing,
     Machine,
+    NotRun,
     Results,
     Speed,
 )
@@ -104,7 +105,18 @@ def test_gate_on_times_that_were_not_measured_is_closed() -> None:
 
 def test_nothing_measured_passes_no_gate() -> None:
     with pytest.raises(UsageError, match="Nothing was measured"):
-        Gates({}, {}).check(results(), "dense")
+        Gates({"ndcg@10": 0.1}, {}).check(results(), "dense")
+    assert Gates({}, {}).check(results(), "dense") == []
+
+
+def test_mode_that_was_to_run_and_did_not_passes_no_gate() -> None:
+    """One that the machine has no hardware for was never to run."""
+    failing = NotRun(label="m cpu:int4", reason="no such kernel", tried=True)
+    absent = NotRun(label="m gpu:fp16", reason="no GPU")
+    found = results(cell("cpu:fp32", [1.0] * 60))
+    found = found.model_copy(update={"not_run": (failing, absent)})
+    [failed] = Gates({"ndcg@10": 0.1}, {}).check(found, "dense")
+    assert (failed.cell, failed.found) == ("m cpu:int4", "no such kernel")
 
 
 @pytest.mark.parametrize(
