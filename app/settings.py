@@ -299,3 +299,13 @@ class Settings(BaseModel):
                 f"{name!r} is no collection name. Use letters, digits, '.', '_', '-', at most 100."
             )
         return self.collections_folder / name
+
+
+def environment_of_server(model: str) -> dict[str, str]:
+    """For a server of our own that serves this model on this machine, whatever is remote here."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SEMSEARCH_ENDPOINT") and name != "SEMSEARCH_PLACEMENT"
+    }
+    return {**kept, "SEMSEARCH_MODEL": model, "SEMSEARCH_HOST": "127.0.0.1"}

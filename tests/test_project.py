@@ -38,6 +38,7 @@ COMMANDS = [
             "serve",
             "judge",
             "bench",
+            "eval",
             "plan",
             "report",
             "status",

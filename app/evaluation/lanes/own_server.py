@@ -3,7 +3,6 @@
 It runs below the process that asks it, so that its memory counts.
 """
 
-import os
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import httpx
 import app
 from app.evaluation.apart import OnStep
 from app.evaluation.lanes.lane import Lane
+from app.settings import environment_of_server
 from indexer.errors import PlacementError
 
 _READY_WITHIN_S = 600.0  # a first start may have to prepare a graph
@@ -47,7 +47,7 @@ def own_server(lane: Lane, on_step: OnStep) -> Iterator[None]:
         with said.open("wb") as stream:
             process = subprocess.Popen(
                 [*_program(), "--home", home, "serve", "--port", str(lane.own_server_port)],
-                env=_environment(lane),
+                env=environment_of_server(lane.model),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
@@ -62,16 +62,6 @@ def own_server(lane: Lane, on_step: OnStep) -> Iterator[None]:
 
 def _program() -> list[str]:
     return [sys.executable, "-P", "-c", _BOOT, str(Path(app.__file__).resolve().parent.parent)]
-
-
-def _environment(lane: Lane) -> dict[str, str]:
-    """Ours, so that models and settings are the same, but for what would make it remote as well."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("SEMSEARCH_ENDPOINT") and name != "SEMSEARCH_PLACEMENT"
-    }
-    return {**kept, "SEMSEARCH_MODEL": lane.model, "SEMSEARCH_HOST": "127.0.0.1"}
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, said: Path) -> None:
