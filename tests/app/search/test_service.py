@@ -84,7 +84,7 @@ def test_search_drops_chunks_that_are_gone(service: SearchService, contract: Con
     live = StoredChunk(7, 3, b"/b", "", "", "text", 0, "b1", 0, 2, 1, 1, (), "")
     now = SimpleNamespace(
         head=SimpleNamespace(contract=contract),
-        dense=lambda _vector, _k: [ScoredChunk(6, 0.9), ScoredChunk(7, 0.4)],
+        dense=lambda _vector, _k, **_: [ScoredChunk(6, 0.9), ScoredChunk(7, 0.4)],
         documents_of=lambda ids: {7: live.document_id} if 7 in ids else {},
         chunks=lambda ids: {7: live} if 7 in ids else {},
     )

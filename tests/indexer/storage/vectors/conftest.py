@@ -10,7 +10,6 @@ import pytest
 
 from indexer.storage.collection import Collection
 from indexer.storage.commit import Writer
-from indexer.storage.vectors import build as build_module
 from indexer.storage.vectors import choice
 from indexer.storage.vectors.build import build
 from indexer.storage.vectors.certificate import Certificate
@@ -146,5 +145,4 @@ def codes_from_500_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(choice, "EXACT_ELEMENTS", 500 * DIMENSION)
     monkeypatch.setattr(choice, "FRESH_ELEMENTS", 100 * DIMENSION)
-    monkeypatch.setattr(build_module, "QUERIES", 250)  # tests need no narrow interval
     monkeypatch.setattr(VectorIndex, "_is_exact_cheaper", lambda *asked: asked[-1] <= asked[-2])
