@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -33,47 +31,12 @@ from app.setting_sources import (
     from_environment,
     read_config,
 )
+from app.setting_values import Folder, PrefixDim, Urls
 from indexer.embedding.wishes import Engine
 from indexer.errors import UsageError
 from indexer.modes import Placement, Precision
 
 COLLECTION_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-
-
-def _usable_folder(path: Path) -> Path:
-    """The folder with `~` expanded: no shell does so in a config file or after `--home=`."""
-    if "\0" in str(path):
-        raise ValueError("a path holds no NUL character")
-    try:
-        return path.expanduser()
-    except RuntimeError as error:  # there is no such user
-        raise ValueError(str(error)) from None
-
-
-def _listed(value: object) -> object:
-    """A list, which the environment writes with commas."""
-    if not isinstance(value, str):
-        return value
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _all_as_0(value: object) -> object:
-    """`all` dimensions as 0: a number that no prefix has."""
-    if isinstance(value, str) and not value.removeprefix("-").isdecimal():
-        if value != "all":
-            raise ValueError("a number of dimensions, or all")
-        return 0
-    return value
-
-
-def _without_secrets(urls: tuple[str, ...]) -> tuple[str, ...]:
-    if any("@" in url for url in urls):
-        raise ValueError("an address holds no user name or key; give the key as endpoint_key")
-    return urls
-
-
-Folder = Annotated[Path, AfterValidator(_usable_folder)]
-Urls = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_without_secrets)]
 
 
 class Settings(BaseModel):
@@ -186,8 +149,7 @@ class Settings(BaseModel):
         ),
     ] = None
     prefix_dim: Annotated[
-        int | None,
-        BeforeValidator(_all_as_0),
+        PrefixDim,
         Field(
             ge=0,
             description="Leading dimensions that a large collection's index codes (MRL models), or "

@@ -50,6 +50,8 @@ def place(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEMSEARCH_MODEL", "minilm")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # The commands are tried, not their figures: one round of `bench` does.
+    monkeypatch.setattr("app.evaluation.rounds.ROUNDS", 1)
     # Somebody who judges: more keys than there are documents.
     monkeypatch.setattr("sys.stdin", io.StringIO("0\n1\n2\n" * 200))
     return tmp_path

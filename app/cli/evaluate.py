@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,9 @@ from app.cli.context import CollectionOption, Context, EndpointOption, JsonOptio
 
 if TYPE_CHECKING:
     from app.evaluation.gates import Gates
+    from app.evaluation.results import Results
     from app.evaluation.run import Request
+    from app.settings import Settings
 
 NOT_PASSED = 1
 _SECONDS = 1.5
@@ -97,12 +99,6 @@ def evaluate(
     """Measure every mode on judged data: quality, agreement, speed, memory; exit 1 at a gate."""
     from app.cli.evaluation_table import show_failed, show_results
     from app.cli.output import print_json
-    from app.cli.progress import watch
-    from app.evaluation.choose import choose_lanes
-    from app.evaluation.judged.dataset import load_judged
-    from app.evaluation.live import own_judged
-    from app.evaluation.run import evaluate as run
-    from app.search.models import Models
     from indexer.errors import UsageError
 
     start: Context = context.obj
@@ -113,26 +109,59 @@ def evaluate(
         raise UsageError("--max with a time needs --rounds of at least 1: 0 measures no times.")
     if own is (dataset is not None):
         raise UsageError("Name a judged set, or --own to measure a collection of yours.")
-    with watch(as_json) as screen:
-        found = Models(settings, screen.on_download)
-        if dataset is not None:
-            judged = load_judged(dataset, corpus, queries, qrels, split)
-            names, dims = _names(models) or [settings.model], _numbers(dimensions)
-        else:
-            live = own_judged(settings, found, known_items, request.kinds)
-            judged, names, dims = live.judged, [live.model], [live.dimension]
-            request = replace(request, kinds=live.kinds)
-        output = output or Path(f"eval-{judged.name}")
-        chosen = choose_lanes(settings, found, names, dims, modes)
-        results = run(settings, judged, chosen, request, output, screen.on_measured)
+    elsewhere = (corpus, queries, qrels, split)
+    wanted = _Wanted(dataset, elsewhere, known_items, _names(models), _numbers(dimensions), modes)
+    results, folder = _measure(settings, wanted, request, output, as_json=as_json)
     failed = gates.check(results, str(request.ways[0]))
     if as_json:
-        print_json({"results": str(output), "failed": [vars(item) for item in failed]})
+        print_json({"results": str(folder), "failed": [asdict(item) for item in failed]})
     else:
-        show_results(results, output)
+        show_results(results, folder)
         show_failed(failed)
     if failed:
         raise typer.Exit(NOT_PASSED)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """On what, and in which models and modes."""
+
+    dataset: Path | None  # None: the user's own collection
+    elsewhere: tuple[Path | None, Path | None, Path | None, str]  # corpus, queries, qrels, split
+    known_items: int | None
+    models: list[str]
+    dimensions: list[int]
+    modes: str | None
+
+
+def _measure(
+    settings: "Settings",
+    wanted: _Wanted,
+    request: "Request",
+    output: Path | None,
+    *,
+    as_json: bool,
+) -> "tuple[Results, Path]":
+    """(results, the folder they lie in)."""
+    from app.cli.progress import watch
+    from app.evaluation.choose import choose_lanes
+    from app.evaluation.judged.dataset import load_judged
+    from app.evaluation.live import own_judged
+    from app.evaluation.run import evaluate as run
+    from app.search.models import Models
+
+    with watch(as_json) as screen:
+        models = Models(settings, screen.on_download)
+        if wanted.dataset is not None:
+            judged = load_judged(wanted.dataset, *wanted.elsewhere)
+            names, dimensions = wanted.models or [settings.model], wanted.dimensions
+        else:
+            live = own_judged(settings, models, wanted.known_items, request.kinds)
+            judged, names, dimensions = live.judged, [live.model], [live.dimension]
+            request = replace(request, kinds=live.kinds)
+        chosen = choose_lanes(settings, models, names, dimensions, wanted.modes)
+        folder = output or Path(f"eval-{judged.name}")
+        return run(settings, judged, chosen, request, folder, screen.on_measured), folder
 
 
 def _request(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.cli.output import mebibytes, print_line, printable, say, table
 from app.evaluation.gates import Failed
-from app.evaluation.page.recommendation import recommend
+from app.evaluation.page.recommendation import SIGNIFICANT, recommend
 from app.evaluation.quality.metrics import PRIMARY
 from app.evaluation.results import Cell, Estimate, Results
 
@@ -79,7 +79,7 @@ def _row(cell: Cell, way: str) -> list[str]:
 def _with_mark(cell: Cell, way: str) -> str:
     """The primary measure, with a star where it differs from the reference by more than chance."""
     measure = cell.quality[way][PRIMARY]
-    star = "*" if measure.p is not None and measure.p < 0.05 else ""
+    star = "*" if measure.p is not None and measure.p < SIGNIFICANT else ""
     return f"{measure.mean.value:.4f}{star}"
 
 

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.errors import UsageError
+from indexer.storage.manifest import write_bytes
 from indexer.types import Scan
 
 
@@ -66,6 +67,7 @@ class AnnRecall(_Frozen):
 class Indexing(_Frozen):
     """The run that embedded the documents; kept with them, as later runs only reuse."""
 
+    is_whole: bool = True  # False: vectors were there already, as after an interrupted run
     measured: str  # when, ISO 8601
     documents: int
     passages: int
@@ -203,6 +205,4 @@ class Results(_Frozen):
 
     def write(self, path: Path) -> None:
         """To a file, whole or not at all."""
-        whole = path.with_name(f".{path.name}.tmp")
-        whole.write_text(self.model_dump_json(), "utf-8")
-        whole.replace(path)
+        write_bytes(path, self.model_dump_json().encode())

@@ -7,7 +7,6 @@ named by their path below it, `path#id` inside a JSONL file). Metrics by ir-meas
 """
 
 import argparse
-import csv
 import json
 import os
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 import ir_measures
 from ir_measures import RR, R, nDCG
 
+from app.evaluation.judged import read
 from indexer.types import StoredChunk
 from semsearch import Collection, Hit
 
@@ -45,11 +45,12 @@ def read_queries(path: Path) -> list[dict[str, str]]:
 
 
 def read_qrels(path: Path) -> list[ir_measures.Qrel]:
-    """BEIR judgements: a header, then query, document, grade."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = csv.reader(stream, delimiter="\t")
-        next(rows)
-        return [ir_measures.Qrel(query, document, int(grade)) for query, document, grade in rows]
+    """Judgements as ir-measures takes them."""
+    return [
+        ir_measures.Qrel(query, document, grade)
+        for query, of in read.read_qrels(path).items()
+        for document, grade in of.items()
+    ]
 
 
 def evaluate(

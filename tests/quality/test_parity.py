@@ -11,7 +11,7 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from app.evaluation.choose import choose_lanes
-from app.evaluation.judged.dataset import JudgedSet, load_judged
+from app.evaluation.judged.dataset import JudgedSet, documents_of, load_judged
 from app.evaluation.quality.metrics import DEPTH, MEASURES
 from app.evaluation.run import Request, evaluate
 from app.search.answer import Mode as Way
@@ -36,7 +36,8 @@ def theirs(judged: JudgedSet) -> dict[str, float]:
     folder = resolve("minilm").folder
     assert folder is not None
     model = SentenceTransformer(str(folder), device="cpu")
-    documents = list(judged.documents())
+    assert judged.corpus is not None
+    documents = list(documents_of(judged.corpus))
     vectors = model.encode(
         [document.whole for document in documents], normalize_embeddings=True, batch_size=32
     )

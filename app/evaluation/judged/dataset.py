@@ -48,10 +48,14 @@ class JudgedSet:
         """How many."""
         return sum(len(of) for of in self.qrels.values())
 
-    def documents(self) -> Iterator[Document]:
-        """Of a JSONL corpus, in order."""
-        assert self.corpus is not None
-        return (Document(*row) for row in read_documents(self.corpus))
+
+def documents_of(corpus: Path) -> Iterator[Document]:
+    """Of a JSONL corpus, in order.
+
+    Raises:
+        UsageError: a line is not a document.
+    """
+    return (Document(*row) for row in read_documents(corpus))
 
 
 def load_judged(
@@ -137,7 +141,8 @@ def _known(corpus: Path, queries: dict[str, str]) -> tuple[_Known, str]:
     """(all documents, sha256 of their files)."""
     known = _Known()
     if corpus.is_file():
-        for identity, title, text in read_documents(corpus):
+        for document in documents_of(corpus):
+            identity = document.id
             if identity in known.names:
                 raise UsageError(
                     f"{corpus}: document {identity!r} is there twice; a judgement of it could mean "
@@ -145,7 +150,7 @@ def _known(corpus: Path, queries: dict[str, str]) -> tuple[_Known, str]:
                 )
             known.names.add(identity)
             if identity in queries:
-                if _said(queries[identity]) in (_said(text), _said(f"{title} {text}")):
+                if _said(queries[identity]) in (_said(document.text), _said(document.whole)):
                     known.themselves.add(identity)
                 else:
                     known.strangers += 1

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from app.evaluation.apart import OnStep, answer_one
-from app.evaluation.judged.read import read_documents
+from app.evaluation.judged.dataset import documents_of
 from app.evaluation.lanes.answers import Asked, answer_all
 from app.evaluation.lanes.lane import Lane, lane_settings
 from app.evaluation.lanes.own_server import own_server
 from app.evaluation.strict_models import StrictModels
-from app.indexing import build_index, index_options, index_wishes
+from app.indexing import build_index, index_options, index_wishes, is_collection
 from app.search.answer import Mode as Way
 from app.settings import Settings
 from indexer.documents.chunk import CHUNKER_VERSION
@@ -27,6 +27,7 @@ from indexer.pipeline.run import index
 from indexer.pipeline.whole import CHUNKER, index_whole
 from indexer.storage.collection import Collection
 from indexer.storage.commit import Writer
+from indexer.storage.manifest import read_json, write_json
 from indexer.types import Contract, Scan
 
 INDEXED = "indexed.json"  # what the run that embedded a collection took
@@ -136,12 +137,10 @@ def _index(
     It is ours alone, so what was embedded under another contract goes.
     """
     record = task.folder / INDEXED
+    is_new = not is_collection(task.folder)
     with Writer.open(task.folder, contract, reembed=True) as writer:
         if task.whole_documents:
-            texts = (
-                (identity, f"{title} {text}".strip())
-                for identity, title, text in read_documents(corpus)
-            )
+            texts = ((document.id, document.whole) for document in documents_of(corpus))
 
             def tell(report: Report) -> None:
                 on_step(f"embedding, {report.chunks:,} documents, {report.tokens:,} tokens")
@@ -154,18 +153,16 @@ def _index(
 
             options = index_options(settings, contract, (), (), workers=1)
             report = index([corpus], writer, embedder, contract, options, tell_progress)
-    if report.embedded or not record.exists():
-        _keep(record, report)
-    kept: dict[str, Any] = json.loads(record.read_text("utf-8"))
+    kept = read_json(record)
+    if report.embedded or kept is None:
+        kept = _took(report, is_whole=is_new)
+        write_json(record, kept)  # later runs will only reuse what this one made
     return kept
 
 
-def _keep(record: Path, report: Report) -> None:
-    """Beside the collection, since later runs will only reuse what this one made.
-
-    An interrupted run leaves nothing, so the one that goes on counts only its own part.
-    """
-    values = {
+def _took(report: Report, *, is_whole: bool) -> dict[str, Any]:
+    return {
+        "is_whole": is_whole,
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "documents": report.documents,
         "passages": report.chunks,
@@ -173,7 +170,6 @@ def _keep(record: Path, report: Report) -> None:
         "seconds": report.seconds,
         "model_s": report.model_s,
     }
-    record.write_text(json.dumps(values), "utf-8")
 
 
 def _build_codes(
@@ -188,14 +184,12 @@ def _build_codes(
         task.folder, wishes, lambda stage, done: on_step(f"vector index: {stage}, {done:.0%}")
     )
     if built is not None:
-        took = {"build_s": time.perf_counter() - started}
-        (task.folder / BUILT).write_text(json.dumps(took), "utf-8")
+        write_json(task.folder / BUILT, {"build_s": time.perf_counter() - started})
 
 
 def _built(folder: Path, collection: Collection) -> dict[str, Any]:
     """What the collection's codes took and were measured to find; zeros where it has none."""
-    record = folder / BUILT
-    kept = json.loads(record.read_text("utf-8")) if record.exists() else {"build_s": None}
+    kept = read_json(folder / BUILT) or {"build_s": None}
     certificate = collection.status().index.certificate
     curve = [] if certificate is None else certificate.to_dict()["curve"]
     sizes = [path.stat().st_size for path in folder.glob("vectors-*.codes")]

@@ -22,6 +22,8 @@ from app.threads import requests_at_once
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.footprint import peak_rss_bytes, peak_vram_bytes
 from indexer.embedding.hardware.energy import EnergyCounter
+from indexer.pipeline.canaries import embedded_text
+from indexer.pipeline.whole import CHUNKER
 from indexer.storage.collection import Collection
 from indexer.types import Kind, Scan
 
@@ -185,9 +187,9 @@ def _ask_together(answered: Callable[[], None], clients: int, seconds: float) ->
 def _time_passages(
     embedder: Embedder, collection: Collection, seconds: float, on_step: OnStep
 ) -> dict[str, Any]:
-    """Passages of the collection, without their headings, embedded as documents."""
+    """Passages of the collection, embedded as indexing embeds them."""
     on_step("embedding passages")
-    texts = _passages(collection)
+    texts = _passages(collection, embedder)
     tokens = passages = 0
 
     def on_batch(_texts: int, batch_tokens: int) -> None:
@@ -204,8 +206,13 @@ def _time_passages(
     return {"tokens_per_s": tokens / elapsed, "passages_per_s": passages / elapsed}
 
 
-def _passages(collection: Collection) -> Sequence[list[str]]:
-    """Texts of stored chunks in calls of `_PASSAGES`, spread over the collection."""
+def _passages(collection: Collection, embedder: Embedder) -> Sequence[list[str]]:
+    """Texts as they were embedded, spread over the collection, in calls of `_PASSAGES`."""
     with collection.snapshot() as now:
-        found = [item.chunk.text for item in now.stored_vectors(8 * _PASSAGES)]
+        contract, stored = now.head.contract, now.stored_vectors(8 * _PASSAGES)
+    if contract.chunker == CHUNKER:
+        found = [item.chunk.text for item in stored]
+    else:
+        key = contract.fingerprint, contract.chunker, embedder.tokenizer
+        found = [embedded_text(item, *key) or item.chunk.text for item in stored]
     return [found[start : start + _PASSAGES] for start in range(0, len(found), _PASSAGES)]

@@ -171,4 +171,6 @@ def _indexing(found: Indexing | None) -> tuple[str, ...]:
         return (NOTHING,) * 5
     counts = (found.documents, found.passages, found.tokens)
     times = (found.seconds, found.model_s)
-    return (*(f"{count:,}" for count in counts), *(f"{rounded(time)} s" for time in times))
+    part = "" if found.is_whole else ", a part of it"
+    took = (f"{rounded(seconds)} s{part}" for seconds in times)
+    return (*(f"{count:,}" for count in counts), *took)

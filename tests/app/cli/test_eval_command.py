@@ -99,6 +99,10 @@ def test_eval_embeds_once_and_fails_at_a_gate_with_a_table(cli: Cli, judged: Pat
     [row] = [line for line in again.err.splitlines() if "at most 1 MiB" in line]
     assert "cpu:fp32 exact" in row
     assert "ram" in row
+    told = cli(*arguments(judged, *only, "-o", "again", "--fail-under", "p@10=0.9", "--json"))
+    assert told.code == 1
+    [failed] = json.loads(told.out)["failed"]
+    assert (failed["what"], failed["wanted"]) == ("hybrid p@10", "at least 0.9")
 
 
 def test_eval_names_what_cannot_run_and_goes_on(cli: Cli, judged: Path) -> None:
@@ -211,3 +215,19 @@ def test_several_models_and_dimensions_are_measured_and_compared_only_with_their
     assert cells[1].quality["dense"]["ndcg@10"].p is not None
     assert "64 dimensions" in ran.out
     assert "32 dimensions" in ran.out
+
+
+def test_what_a_resumed_run_took_is_marked_as_a_part(cli: Cli, judged: Path, home: Path) -> None:
+    """The vectors of an interrupted run are there: seconds and tokens tell only of the rest."""
+    only = ("--rounds", "0", "--index", "exact", "--modes", "cpu:fp32")
+    assert cli(*arguments(judged, *only)).code == 0
+    first = Results.read(Path("eval-kitchen/results.json")).cells[0].indexing
+    assert first is not None
+    assert first.is_whole
+    [record] = (home / "evaluations").rglob("indexed.json")
+    record.unlink()
+    assert cli(*arguments(judged, *only)).code == 0
+    second = Results.read(Path("eval-kitchen/results.json")).cells[0].indexing
+    assert second is not None
+    assert (second.is_whole, second.tokens) == (False, 0)
+    assert "a part of it" in Path("eval-kitchen/results.md").read_text("utf-8")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.evaluation.judged.dataset import load_judged
+from app.evaluation.judged.dataset import documents_of, load_judged
 from indexer.errors import UsageError
 
 CORPUS = [
@@ -39,7 +39,7 @@ def test_beir_folder_gives_judged_queries_grades_and_checksums(beir: Path) -> No
     assert judged.qrels == {"q1": {"d1": 2, "3": 0}}
     assert judged.judgements == 2
     assert judged.problems == ()
-    assert [document.whole for document in judged.documents()] == [
+    assert [document.whole for document in documents_of(beir / "corpus.jsonl")] == [
         "Apples They grow on trees.",
         "Bread rises.",
         "Empty",
