@@ -292,6 +292,14 @@ class StoredChunk:
     place: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """The file that a document was read from, as it was then."""
+
+    stamp: FileStamp
+    member: str  # the document inside it, "" for the whole file
+
+
 def display_path(path: bytes) -> str:
     r"""A path fit for JSON and terminals: bytes that are not UTF-8 appear as \xNN."""
     return path.decode("utf-8", "backslashreplace")

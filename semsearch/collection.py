@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from app.indexing import build_index, choose_model, index_options, index_wishes, targets
-from app.search.answer import Mode
 from app.search.collections import Collections
 from app.search.models import Models
+from app.search.query import Mode, Query
 from app.search.service import SearchService
 from app.settings import Settings
 from indexer.errors import UsageError
@@ -84,7 +84,8 @@ class Collection:
             raise UsageError(f"mode {mode!r}: there are {', '.join(Mode)}.")
         opened = {self.name: self._collections.get()}
         wanted = self._settings.k if k is None else k
-        answer = self._service.search(query, opened, wanted, Mode(mode), instruction)
+        asked = Query(query, Mode(mode), wanted, instruction=instruction)
+        answer = self._service.search(asked, opened)
         return Hits.from_dict(answer.to_dict())
 
     def close(self) -> None:

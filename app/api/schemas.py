@@ -4,8 +4,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.search.answer import Mode
-from app.search.service import MAX_QUERY_CHARS
 from app.settings import COLLECTION_NAME
 
 CollectionName = Annotated[str, Field(pattern=COLLECTION_NAME, examples=["default"])]
@@ -17,48 +15,21 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SearchRequest(Strict):
-    """A question."""
-
-    query: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=MAX_QUERY_CHARS,
-            examples=["how much memory does offload need?"],
-        ),
-    ]
-    k: Annotated[
-        int | None,
-        Field(ge=1, le=1000, description="Hits, at most one per document; unset: the setting k"),
-    ] = None
-    mode: Annotated[
-        Mode,
-        Field(description="hybrid: by meaning and words; dense: by meaning; lexical: by words"),
-    ] = Mode.HYBRID
-    instruction: Annotated[
-        str | None,
-        Field(max_length=2_000, description="The task, for models that take instructions"),
-    ] = None
-    collection: Annotated[
-        CollectionName | Annotated[list[CollectionName], Field(min_length=1, max_length=64)] | None,
-        Field(description="One or several collections; unset: the default one"),
-    ] = None
-
-
 class DocumentRef(BaseModel):
-    """The document of a hit."""
+    """A document, without its text."""
 
     id: int
     path: Annotated[str, Field(examples=["/home/ada/docs/placements.md"])]
     member: Annotated[str, Field(description="Id inside a file of many documents, else empty")]
     title: str
+    format: Annotated[str, Field(examples=["markdown"])]
 
 
 class ChunkRef(BaseModel):
-    """The passage of a hit. Offsets count code points of the extracted text, lines from 1."""
+    """A passage. Offsets count code points of the extracted text, lines from 1."""
 
     id: int
+    ordinal: Annotated[int, Field(description="Its place among the document's chunks, from 0")]
     heading: Annotated[str, Field(examples=["Placements > Offload"])]
     place: Annotated[str, Field(description="Page, sheet, slide or cell", examples=["page 3"])]
     text: str
@@ -68,44 +39,10 @@ class ChunkRef(BaseModel):
     end: int
 
 
-class Parts(BaseModel):
-    """What a score is made of; null for a search that was not made."""
-
-    dense: Annotated[float | None, Field(description="Best cosine of the document")]
-    lexical: Annotated[float | None, Field(description="Best BM25 score; 0 without a common word")]
-
-
-class HitOut(BaseModel):
-    """One ranked hit; higher scores are better."""
-
-    rank: int
-    score: Annotated[
-        float, Field(description="hybrid: fusion of the parts; dense: cosine; lexical: BM25")
-    ]
-    parts: Parts
-    collection: str
-    document: DocumentRef
-    chunk: ChunkRef
-
-
-class SearchAnswer(BaseModel):
-    """Ranked hits."""
-
-    query: str
-    mode: Annotated[Mode, Field(description="How the hits were found")]
-    degraded: Annotated[
-        bool, Field(description="True: the model was out of reach, so only words were searched")
-    ]
-    degraded_reason: str | None
-    took_ms: float
-    hits: list[HitOut]
-
-
 class DocumentAnswer(DocumentRef):
     """A whole document."""
 
     collection: str
-    format: str
     metadata: dict[str, Any]
     text: str
     chunks: list[ChunkRef]

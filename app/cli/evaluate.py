@@ -169,7 +169,7 @@ def _request(
 ) -> "Request":
     from app.evaluation.lanes.lane import KINDS
     from app.evaluation.run import Request
-    from app.search.answer import Mode
+    from app.search.query import Mode
     from indexer.errors import UsageError
 
     kinds, ways = _names(index), _names(retrieval)

@@ -26,7 +26,7 @@ from app.evaluation.results import (
     Speed,
 )
 from app.evaluation.statistics import mean_of_rounds, mean_over_queries, times_of
-from app.search.answer import Mode as Way
+from app.search.query import Mode as Way
 from indexer.modes import Placement, Precision
 from indexer.types import Scan
 

@@ -16,7 +16,7 @@ from app.evaluation.lanes.lane import Lane
 from app.evaluation.lanes.prepare import Prepare
 from app.evaluation.lanes.timing import Visit
 from app.evaluation.results import NotRun
-from app.search.answer import Mode as Way
+from app.search.query import Mode as Way
 from indexer.types import Scan
 
 ROUNDS = 5  # block bootstraps of fewer say nothing

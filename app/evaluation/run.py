@@ -16,7 +16,7 @@ from app.evaluation.lanes.timing import WARMUP
 from app.evaluation.page.evaluation_page import write_pages
 from app.evaluation.report import versions
 from app.evaluation.results import Data, Machine, Results
-from app.search.answer import Mode as Way
+from app.search.query import Mode as Way
 from app.settings import Settings
 from app.threads import thread_count
 from indexer.embedding.hardware.probe import probe

@@ -1,19 +1,13 @@
 """An answer and its hits, and the public JSON shape of both."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from app.search.file_state import FileState
+from app.search.query import Mode
+from app.search.snippets import snippet
 from indexer.storage.documents import Passage, StoredDocument
 from indexer.types import StoredChunk, display_path
-
-
-class Mode(StrEnum):
-    """How chunks are found."""
-
-    HYBRID = "hybrid"
-    DENSE = "dense"
-    LEXICAL = "lexical"
 
 
 def document_to_dict(document_id: int, of: StoredChunk | StoredDocument) -> dict[str, Any]:
@@ -23,6 +17,7 @@ def document_to_dict(document_id: int, of: StoredChunk | StoredDocument) -> dict
         "path": display_path(of.path),
         "member": of.member,
         "title": of.title,
+        "format": of.format,
     }
 
 
@@ -30,6 +25,7 @@ def chunk_to_dict(chunk: StoredChunk | Passage, text: str) -> dict[str, Any]:
     """The public JSON shape of a chunk."""
     return {
         "id": chunk.id,
+        "ordinal": chunk.ordinal,
         "heading": " > ".join(chunk.heading),
         "place": chunk.place,
         "text": text,
@@ -40,6 +36,45 @@ def chunk_to_dict(chunk: StoredChunk | Passage, text: str) -> dict[str, Any]:
     }
 
 
+def snippet_to_dict(text: str, query: str) -> dict[str, Any]:
+    """The stretch of a text that shows best why it was found; offsets count its code points."""
+    cut = snippet(text, query)
+    return {
+        "text": cut.text,
+        "start": cut.start,
+        "matches": [list(match) for match in cut.matches],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A further chunk of a document, with the score it would have alone."""
+
+    score: float
+    chunk: StoredChunk
+
+    def to_dict(self, query: str) -> dict[str, Any]:
+        """The public JSON shape."""
+        return {
+            "score": round(self.score, 6),
+            "chunk": chunk_to_dict(self.chunk, self.chunk.text),
+            "snippet": snippet_to_dict(self.chunk.text, query),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A document of the same content as a hit's."""
+
+    document_id: int
+    path: bytes
+    member: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The public JSON shape."""
+        return {"id": self.document_id, "path": display_path(self.path), "member": self.member}
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A document by its best chunk.
@@ -47,22 +82,33 @@ class Hit:
     Score, higher is better: the fusion of both parts (hybrid), cosine (dense) or BM25 (lexical).
     """
 
-    rank: int
+    rank: int  # among all pages of the answer, from 1
     score: float
     dense: float | None  # the document's best cosine; None in lexical mode
     lexical: float | None  # its best BM25 score, 0 without a word of the query; None in dense mode
     collection: str
     chunk: StoredChunk
+    more: tuple[Match, ...] = ()  # further chunks that match, best first
+    before: tuple[StoredChunk, ...] = ()  # neighbours that were asked for, in the text's order
+    after: tuple[StoredChunk, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    file: FileState | None = None  # None: it lies in no file
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, query: str) -> dict[str, Any]:
         """The public JSON shape."""
+        document = document_to_dict(self.chunk.document_id, self.chunk)
         return {
             "rank": self.rank,
             "score": round(self.score, 6),
             "parts": {"dense": _rounded(self.dense), "lexical": _rounded(self.lexical)},
             "collection": self.collection,
-            "document": document_to_dict(self.chunk.document_id, self.chunk),
+            "document": {**document, "file": None if self.file is None else str(self.file)},
             "chunk": chunk_to_dict(self.chunk, self.chunk.text),
+            "snippet": snippet_to_dict(self.chunk.text, query),
+            "more": [match.to_dict(query) for match in self.more],
+            "before": [chunk_to_dict(chunk, chunk.text) for chunk in self.before],
+            "after": [chunk_to_dict(chunk, chunk.text) for chunk in self.after],
+            "duplicates": [duplicate.to_dict() for duplicate in self.duplicates],
         }
 
 
@@ -75,6 +121,7 @@ class Answer:
     took_ms: float
     hits: tuple[Hit, ...]
     degraded_reason: str | None = None  # why a hybrid search found no vector to search with
+    next: str | None = None  # the cursor of the next page; None: there is none
 
     @property
     def degraded(self) -> bool:
@@ -89,7 +136,8 @@ class Answer:
             "degraded": self.degraded,
             "degraded_reason": self.degraded_reason,
             "took_ms": round(self.took_ms, 3),
-            "hits": [hit.to_dict() for hit in self.hits],
+            "hits": [hit.to_dict(self.query) for hit in self.hits],
+            "next": self.next,
         }
 
 

@@ -30,6 +30,9 @@ class Fused:
     score: float
     dense: float
     lexical: float
+    chunk_score: float  # of the best chunk alone
+    more: tuple[tuple[int, float], ...] = ()  # (chunk id, score) of its other chunks, best first
+    duplicates: tuple[int, ...] = ()  # documents of the same content, folded into this one
 
 
 def full_lexical(scores: Iterable[float], query_weight: float) -> float:
@@ -68,7 +71,9 @@ def fuse(
     fused = []
     for document_id, own in chunks.items():
         dense, lexical = max(c.dense for c in own), max(c.lexical for c in own)
-        shown = min(own, key=lambda c: (-score(c.dense, c.lexical), c.chunk_id))
+        scored = [(-score(c.dense, c.lexical), c.chunk_id) for c in own]
+        (best, shown), *others = sorted(scored)
+        more = tuple((chunk_id, -negative) for negative, chunk_id in others)
         total = score(dense, lexical)
-        fused.append(Fused(document_id, shown.chunk_id, total, dense, lexical))
+        fused.append(Fused(document_id, shown, total, dense, lexical, -best, more))
     return sorted(fused, key=lambda item: (-item.score, item.chunk_id))

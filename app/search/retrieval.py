@@ -1,9 +1,10 @@
 """The best documents of one collection at one generation, by meaning, by words, or by both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from app.search.answer import Mode
 from app.search.fusion import Candidate, Fused, full_lexical, fuse
+from app.search.query import Mode
+from indexer.storage.filters.where import Where
 from indexer.storage.snapshot import Snapshot
 from indexer.types import Scan, Vector
 
@@ -21,11 +22,12 @@ class Question:
     text: str
     mode: Mode
     vector: Vector | None = None  # None in lexical mode
+    where: Where | None = None  # which documents' chunks may be found
     scan: Scan = Scan.CHEAPEST
 
 
 def retrieve(now: Snapshot, question: Question, k: int) -> list[Fused]:
-    """The k best documents, best first; fewer when there are no more.
+    """The k best documents, best first, one of each content; fewer when there are no more.
 
     A few long documents may own all the first chunks, so the depth doubles until there are k
     documents or no more chunks.
@@ -37,7 +39,7 @@ def retrieve(now: Snapshot, question: Question, k: int) -> list[Fused]:
         exhausted = max(len(dense), len(lexical)) < depth
         if hybrid:
             _complete(now, question, dense, lexical)
-        ranked = _rank(now, question, _candidates(now, dense, lexical))
+        ranked = _fold(now, _rank(now, question, _candidates(now, dense, lexical)))
         if len(ranked) >= k or exhausted:
             return ranked[:k]
         depth *= 2
@@ -48,12 +50,13 @@ def _search(
 ) -> tuple[dict[int, float], dict[int, float]]:
     """{chunk id: cosine} and {chunk id: BM25} of the best chunks; {} for what is not asked."""
     dense, lexical = {}, {}
+    where = question.where
     if question.vector is not None:
-        dense = {
-            hit.chunk_id: hit.score for hit in now.dense(question.vector, depth, scan=question.scan)
-        }
+        meant = now.dense(question.vector, depth, where, question.scan)
+        dense = {hit.chunk_id: hit.score for hit in meant}
     if question.mode is not Mode.DENSE:
-        lexical = {hit.chunk_id: hit.score for hit in now.lexical(question.text, depth)}
+        said = now.lexical(question.text, depth, where)
+        lexical = {hit.chunk_id: hit.score for hit in said}
     return dense, lexical
 
 
@@ -93,3 +96,19 @@ def _rank(now: Snapshot, question: Question, candidates: list[Candidate]) -> lis
             return fuse(candidates, 1.0, weight=1.0)
         case Mode.LEXICAL:
             return fuse(candidates, 1.0, weight=0.0)
+
+
+def _fold(now: Snapshot, ranked: list[Fused]) -> list[Fused]:
+    """The ranking with documents of the same content as one that stands before them put into it."""
+    files = now.files_of([item.document_id for item in ranked])
+    first: dict[tuple[bytes, str], int] = {}
+    folded: dict[int, list[int]] = {}
+    for item in ranked:
+        stored = files[item.document_id]
+        best = first.setdefault((stored.stamp.sha256, stored.member), item.document_id)
+        folded.setdefault(best, []).append(item.document_id)
+    return [
+        replace(item, duplicates=tuple(folded[item.document_id][1:]))
+        for item in ranked
+        if item.document_id in folded
+    ]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.storage.encoding import decode_heading, decode_vectors
 from indexer.storage.tables import ChunkRow, DocumentRow, EmbeddingRow, FileRow
-from indexer.types import StoredChunk
+from indexer.types import FileStamp, StoredChunk, StoredFile
 
 _IDS = func.json_each(bindparam("ids", type_=Text)).table_valued("value")
 
@@ -37,7 +37,19 @@ _VECTORS = (
     .join(EmbeddingRow, EmbeddingRow.id == ChunkRow.embedding_id)
     .where(_asked_for(ChunkRow.id))
 )
-_STORED = (
+_FILES = (
+    select(
+        DocumentRow.id,
+        FileRow.path,
+        FileRow.size_bytes,
+        FileRow.mtime_ns,
+        FileRow.sha256,
+        DocumentRow.member,
+    )
+    .join(FileRow, FileRow.id == DocumentRow.file_id)
+    .where(_asked_for(DocumentRow.id))
+)
+_CHUNKS = (
     select(  # in the order of `StoredChunk`'s fields
         ChunkRow.id,
         ChunkRow.document_id,
@@ -56,8 +68,12 @@ _STORED = (
     )
     .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
     .join(FileRow, FileRow.id == DocumentRow.file_id)
-    .where(_asked_for(ChunkRow.id))
 )
+_STORED = _CHUNKS.where(_asked_for(ChunkRow.id))
+_AROUND = _CHUNKS.where(
+    ChunkRow.document_id == bindparam("document_id"),
+    ChunkRow.ordinal.between(bindparam("first"), bindparam("last")),
+).order_by(ChunkRow.ordinal)
 
 
 def live_chunks(connection: Connection, ids: Sequence[int]) -> set[int]:
@@ -90,6 +106,23 @@ def stored_chunks(connection: Connection, ids: Sequence[int]) -> dict[int, Store
     """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
     found = {row[0]: _stored_chunk(row) for row in _rows(connection, _STORED, ids)}
     return {chunk_id: found[chunk_id] for chunk_id in ids if chunk_id in found}
+
+
+def chunks_around(connection: Connection, chunk: StoredChunk, count: int) -> list[StoredChunk]:
+    """Up to `count` chunks before this one and as many after it, in order, without itself."""
+    values = {
+        "document_id": chunk.document_id,
+        "first": chunk.ordinal - count,
+        "last": chunk.ordinal + count,
+    }
+    rows = connection.execute(_AROUND, values)
+    return [found for row in rows if (found := _stored_chunk(row)).id != chunk.id]
+
+
+def files_of_documents(connection: Connection, ids: Sequence[int]) -> dict[int, StoredFile]:
+    """{document id: its file}; ids that are gone are left out."""
+    rows = _rows(connection, _FILES, ids)
+    return {row[0]: StoredFile(FileStamp(*row[1:5]), row[5]) for row in rows}
 
 
 def _stored_chunk(row: Any) -> StoredChunk:

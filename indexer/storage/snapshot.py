@@ -19,7 +19,7 @@ from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.mapped import DamagedRowsError
-from indexer.types import FileStamp, Scan, ScoredChunk, StoredChunk, Vector
+from indexer.types import FileStamp, Scan, ScoredChunk, StoredChunk, StoredFile, Vector
 
 _FEW_CHUNKS = 2_000  # that a filter leaves: they are all scored, instead of looking for the best
 _SPARE = 16  # asked for beyond k: hits that tie with the last, or are gone from the catalog
@@ -158,6 +158,14 @@ class Snapshot:
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
         """{chunk id: chunk} in the order asked for; ids that are gone are left out."""
         return chunks.stored_chunks(self.connection, ids)
+
+    def chunks_around(self, chunk: StoredChunk, count: int) -> list[StoredChunk]:
+        """Up to `count` chunks before this one and as many after it, in order, without itself."""
+        return chunks.chunks_around(self.connection, chunk, count)
+
+    def files_of(self, document_ids: Sequence[int]) -> dict[int, StoredFile]:
+        """{document id: the file it was read from}; ids that are gone are left out."""
+        return chunks.files_of_documents(self.connection, document_ids)
 
     def stored_vectors(self, count: int) -> list[StoredVector]:
         """Up to `count` stored vectors, spread over the collection; the same ones every time."""

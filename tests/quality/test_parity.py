@@ -14,8 +14,8 @@ from app.evaluation.choose import choose_lanes
 from app.evaluation.judged.dataset import JudgedSet, documents_of, load_judged
 from app.evaluation.quality.metrics import DEPTH, MEASURES
 from app.evaluation.run import Request, evaluate
-from app.search.answer import Mode as Way
 from app.search.models import Models
+from app.search.query import Mode as Way
 from app.settings import Settings
 from indexer.embedding.models import resolve
 from indexer.types import Scan

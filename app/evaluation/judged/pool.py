@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from app.evaluation.judged.names import document_name
-from app.search.answer import Mode
+from app.search.query import Mode, Query
 from app.search.service import SearchService
 from indexer.storage.collection import Collection
 from indexer.types import StoredChunk
@@ -30,7 +30,7 @@ def pool(service: SearchService, query: str, collection: Collection, k: int) -> 
     """
     chunks: dict[tuple[bytes, str], StoredChunk] = {}
     for mode in (Mode.DENSE, Mode.HYBRID, Mode.LEXICAL):  # without its model, dense says why
-        for hit in service.search(query, {"": collection}, k, mode).hits:
+        for hit in service.search(Query(query, mode, k), {"": collection}).hits:
             chunks.setdefault((hit.chunk.path, hit.chunk.member), hit.chunk)
     with collection.snapshot() as now:
         roots = now.roots()

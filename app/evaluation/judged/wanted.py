@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.evaluation.judged.read import read_queries
 from app.evaluation.judged.store import Judgements, query_id
-from app.search.service import MAX_QUERY_CHARS
+from app.search.query import MAX_QUERY_CHARS
 from indexer.errors import QueryError, UsageError
 
 Wanted = tuple[str, str]  # query id, text

@@ -13,7 +13,7 @@ from app.evaluation.apart import OnStep
 from app.evaluation.judged.names import document_names
 from app.evaluation.quality.agreement import SAMPLE
 from app.evaluation.quality.metrics import DEPTH
-from app.search.answer import Mode as Way
+from app.search.query import Mode as Way
 from app.search.retrieval import Question, retrieve
 from indexer.embedding.embedder import Embedder
 from indexer.storage.collection import Collection
@@ -84,8 +84,12 @@ def _rank_all(
             on_step(f"{way} search, {kind}: query {number:,} of {len(queries):,}")
         vector = None if way is Way.LEXICAL else vectors[number]
         # One more than is measured: a document with the query's id may go.
-        items = retrieve(now, Question(text, way, vector, kind), DEPTH + 1)
-        run[identity] = [(names[item.document_id], item.score) for item in items]
+        items = retrieve(now, Question(text, way, vector, scan=kind), DEPTH + 1)
+        run[identity] = [
+            (names[document_id], item.score)
+            for item in items
+            for document_id in (item.document_id, *item.duplicates)
+        ][: DEPTH + 1]
     return run
 
 

@@ -16,7 +16,7 @@ from app.evaluation.lanes.lane import Lane, lane_settings
 from app.evaluation.lanes.own_server import own_server
 from app.evaluation.strict_models import StrictModels
 from app.indexing import build_index, index_options, index_wishes, is_collection
-from app.search.answer import Mode as Way
+from app.search.query import Mode as Way
 from app.settings import Settings
 from indexer.documents.chunk import CHUNKER_VERSION
 from indexer.embedding.embedder import Embedder

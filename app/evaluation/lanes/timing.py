@@ -16,7 +16,8 @@ from app.evaluation.apart import OnStep, answer_one
 from app.evaluation.lanes.lane import Lane, lane_settings
 from app.evaluation.lanes.own_server import own_server
 from app.evaluation.strict_models import StrictModels
-from app.search.answer import Mode as Way
+from app.search.query import Mode as Way
+from app.search.query import Query
 from app.search.service import SearchService
 from app.threads import requests_at_once
 from indexer.embedding.embedder import Embedder
@@ -100,7 +101,7 @@ def _visit(visit: Visit, started: float, on_step: OnStep) -> dict[str, Any]:
         service = SearchService(lambda _contract: embedder, scan=visit.kind)
 
         def ask() -> None:
-            service.search(next(queries), {"": collection}, K, visit.way)
+            service.search(Query(next(queries), visit.way, K), {"": collection})
 
         return {
             "load_s": load_s,

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from openai import BadRequestError, NotFoundError, OpenAI
 
 from app.api.application import create_app
-from app.api.schemas import SearchAnswer
+from app.api.search_schemas import SearchAnswer
 from app.settings import Settings
 from indexer.embedding.opening import open_embedder
 from indexer.embedding.spec import ModelSpec
@@ -40,6 +40,27 @@ def test_search_answers_as_the_command_line_does(client: TestClient, searching: 
     in_shell = json.loads(searching("search", "hot water for tea", "--json").out)
     assert over_http["hits"] == in_shell["hits"]
     assert sorted(over_http) == sorted(in_shell)
+
+
+def test_search_by_get_is_the_same_answer(client: TestClient) -> None:
+    asked = {"query": "hot water for tea", "k": 2, "more": 0, "neighbours": 1}
+    posted = client.post("/search", json=asked).json()
+    got = client.get("/search", params={**asked, "collection": ["default", "default"]}).json()
+    assert got["hits"] == posted["hits"]
+    assert len(got["hits"]) == 2
+    refused = client.get("/search", params={"query": "tea", "colection": "x"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "colection")
+
+
+def test_search_pages_go_on_where_the_one_before_ended(client: TestClient) -> None:
+    asked = {"query": "water", "k": 2}
+    whole = client.post("/search", json={**asked, "k": 6}).json()
+    first = client.post("/search", json=asked).json()
+    second = client.get("/search", params={**asked, "cursor": first["next"]}).json()
+    assert [*first["hits"], *second["hits"]] == whole["hits"][:4]
+    foreign = client.post("/search", json={"query": "tea", "cursor": first["next"]})
+    assert foreign.status_code == 422
+    assert "belongs to another query" in foreign.json()["error"]["message"]
 
 
 def test_search_without_the_model_answers_by_words_marked_as_degraded(
@@ -97,7 +118,7 @@ def test_broken_json_is_400(client: TestClient) -> None:
 
 def test_unknown_route_and_method_have_the_one_error_shape(client: TestClient) -> None:
     assert client.get("/nope").json()["error"]["type"] == "invalid_request_error"
-    assert client.get("/search").status_code == 405
+    assert client.put("/search").status_code == 405
     assert "message" in client.get("/search").json()["error"]
 
 

@@ -17,16 +17,21 @@ def test_search_json_has_the_documented_shape(searching: Cli, indexed: Indexed) 
     ran = searching("search", "why does dough get bigger?", "--json")
     assert ran.code == 0
     answer = json.loads(ran.out)
-    assert sorted(answer) == [*("degraded", "degraded_reason", "hits", "mode", "query", "took_ms")]
+    keys = ("degraded", "degraded_reason", "hits", "mode", "next", "query", "took_ms")
+    assert sorted(answer) == [*keys]
     assert (answer["mode"], answer["degraded"]) == ("hybrid", False)
     first = answer["hits"][0]
     assert first["document"]["path"] == str(indexed.docs / "bread.md")
     assert first["document"]["title"] == "Bread"
-    assert sorted(first) == [*("chunk", "collection", "document", "parts", "rank", "score")]
+    assert sorted(first) == [
+        *("after", "before", "chunk", "collection", "document", "duplicates", "more"),
+        *("parts", "rank", "score", "snippet"),
+    ]
+    assert sorted(first["document"]) == [*("file", "format", "id", "member", "path", "title")]
     assert sorted(first["parts"]) == ["dense", "lexical"]
     chunk = first["chunk"]
     assert sorted(chunk) == [
-        *("end", "end_line", "heading", "id", "place", "start", "start_line", "text")
+        *("end", "end_line", "heading", "id", "ordinal", "place", "start", "start_line", "text")
     ]
     text = (indexed.docs / "bread.md").read_text()
     assert text[chunk["start"] : chunk["end"]] == chunk["text"]

@@ -66,7 +66,10 @@ def planted_vector(cosine: float, number: int, asked: int) -> Vectors:
     return (cosine * axis(asked) + np.sqrt(1 - cosine**2) * axis(other)).astype(np.float32)
 
 
-def changes_for(contract: Contract, planted: Planted, asked: int = 0) -> Changes:
+def changes_for(
+    contract: Contract, planted: Planted, asked: int = 0, same: Sequence[str] = ()
+) -> Changes:
+    """`same`: paths whose files have one content between them."""
     files, vectors = [], {}
     for path, chunks in planted.items():
         cut, start = [], 0
@@ -79,7 +82,8 @@ def changes_for(contract: Contract, planted: Planted, asked: int = 0) -> Changes
             vectors[key] = planted_vector(cosine, ordinal, asked)
         keys = tuple(embedding_key(contract.fingerprint, Kind.DOCUMENT, c.text) for c in cut)
         document = PreparedDocument("", "A title", "text", {}, tuple(cut), keys)
-        digest = hashlib.sha256(repr(chunks).encode()).digest()
+        content = chunks if path in same else (path, chunks)
+        digest = hashlib.sha256(repr(content).encode()).digest()
         files.append(FileChange(FileStamp(os.fsencode(path), 1, 1, digest), (document,)))
     return Changes(files=tuple(files), vectors=vectors)
 
@@ -96,10 +100,11 @@ def plant(tmp_path: Path) -> Iterator[Plant]:
         *,
         asked: int = 0,
         reembed: bool = False,
+        same: Sequence[str] = (),
     ) -> Collection:
         contract = contract or make_contract()
         with Writer.open(tmp_path / name, contract, reembed=reembed) as writer:
-            writer.commit(changes_for(contract, planted, asked))
+            writer.commit(changes_for(contract, planted, asked, same))
             writer.sync()
         opened.append(Collection.open(tmp_path / name))
         return opened[-1]

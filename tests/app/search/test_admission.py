@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.search.admission import Admission
+from app.search.query import Query
 from app.search.service import SearchService
 from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.opening import open_embedder
@@ -94,7 +95,7 @@ def test_collection_of_a_gpu_is_admitted_to_int8_with_the_loss_shown(
         assert str(embedder.mode) == "cpu:int8"
         service = SearchService(lambda _: embedder, admission.check)
         passage = "Apples grow on trees in cool valleys and are picked in autumn."
-        answer = service.search(passage, {"exported": exported}, k=6)
+        answer = service.search(Query(passage, k=6), {"exported": exported})
     assert len(answer.hits) == 6
     assert dict(exported.status().modes) == {"gpu:bf16": 6}
     assert said[0].startswith(
@@ -127,7 +128,7 @@ def test_refused_mode_answers_no_search(
     embedder, _ = claiming_cpu(spec, replace(spec, pooling=Pooling.MEAN))
     service = SearchService(lambda _: embedder, admission.check)
     with pytest.raises(ContractError):
-        service.search("apples", {"exported": exported})
+        service.search(Query("apples"), {"exported": exported})
 
 
 def test_mode_that_made_the_collection_is_not_compared(

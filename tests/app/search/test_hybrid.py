@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from app.search import service as service_module
-from app.search.answer import Answer, Mode
+from app.search.answer import Answer
 from app.search.fusion import DENSE_WEIGHT, FULL_MATCH
+from app.search.query import Mode, Query
 from app.search.service import RETRY_AFTER_S, SearchService
 from indexer.errors import ContractError, ModelError, PlacementError, SemsearchError, UsageError
 from indexer.types import Contract
@@ -37,7 +38,7 @@ def test_hybrid_is_the_default_and_finds_by_meaning_and_by_words(
         "/neither": [("a spanner", 0.2)],
     }
     collection = plant("one", planted)
-    answer = service.search("heron", {"one": collection})
+    answer = service.search(Query("heron"), {"one": collection})
     assert (answer.mode, answer.degraded) == (Mode.HYBRID, False)
     assert names(answer) == ["both", "meant", "said", "neither"]
     best = max(hit.lexical for hit in answer.hits if hit.lexical is not None)
@@ -51,7 +52,7 @@ def test_hybrid_is_the_default_and_finds_by_meaning_and_by_words(
     assert [round(hit.dense or 0, 2) for hit in answer.hits] == [0.6, 0.9, 0.1, 0.2]
     assert [bool(hit.lexical) for hit in answer.hits] == [True, False, True, False]
     for k in (1, 2, 3):
-        assert names(service.search("heron", {"one": collection}, k)) == names(answer)[:k]
+        assert names(service.search(Query("heron", k=k), {"one": collection})) == names(answer)[:k]
 
 
 def test_hybrid_scores_what_the_other_search_did_not_reach(
@@ -64,7 +65,9 @@ def test_hybrid_scores_what_the_other_search_did_not_reach(
         "/said": [("heron heron heron heron", 0.6)],
         "/meant": [("a heron among very many other words that speak of other things", 0.95)],
     }
-    answer = service.search("heron", {"one": plant("one", {**fillers, **words, **planted})}, k=3)
+    answer = service.search(
+        Query("heron", k=3), {"one": plant("one", {**fillers, **words, **planted})}
+    )
     parts = {Path(hit.chunk.path.decode()).name: hit for hit in answer.hits}
     assert round(parts["said"].dense or 0, 2) == 0.6
     assert (parts["meant"].lexical or 0) > 0
@@ -75,7 +78,7 @@ def test_hybrid_gives_k_documents_though_one_owns_all_first_chunks(
 ) -> None:
     long = [(f"heron {i}", 0.95 - i / 1000) for i in range(300)]
     planted = {"/long": long, "/b": [("b1", 0.5)], "/c": [("c1", 0.4)]}
-    answer = service.search("heron", {"one": plant("one", planted)}, k=3)
+    answer = service.search(Query("heron", k=3), {"one": plant("one", planted)})
     assert names(answer) == ["long", "b", "c"]
 
 
@@ -91,7 +94,7 @@ def test_hybrid_gives_a_poor_match_of_words_little_weight(
             **{f"/x{i}": [(f"it is said {i}", 0.0)] for i in range(20)},
         },
     )
-    answer = service.search("when is fruit harvested?", {"one": collection}, k=2)
+    answer = service.search(Query("when is fruit harvested?", k=2), {"one": collection})
     assert names(answer) == ["apple", "tea"]
 
 
@@ -101,7 +104,9 @@ def test_hybrid_does_not_prefer_a_collection_for_matching_a_common_word(
     filler = {f"/x{i}": [(f"a spanner {i}", 0.0)] for i in range(40)}
     first = plant("first", {**filler, "/right": [("the heron and the bittern", 0.5)]})
     second = plant("second", {"/wrong": [("the spanner", 0.5)]})
-    answer = service.search("heron or bittern, spanner", {"second": second, "first": first}, k=2)
+    answer = service.search(
+        Query("heron or bittern, spanner", k=2), {"second": second, "first": first}
+    )
     assert names(answer) == ["right", "wrong"]
     assert answer.hits[0].score > answer.hits[1].score + 0.1
 
@@ -111,7 +116,7 @@ def test_hybrid_merges_collections_of_two_contracts_by_rank(
 ) -> None:
     first = plant("first", {"/a": [("a1", 0.9)], "/b": [("b1", 0.8)]})
     second = plant("second", {"/c": [("c1", 0.2)], "/d": [("d1", 0.1)]}, other_contract)
-    answer = service.search("anything", {"second": second, "first": first}, k=4)
+    answer = service.search(Query("anything", k=4), {"second": second, "first": first})
     assert names(answer) == ["a", "c", "b", "d"]
 
 
@@ -143,7 +148,7 @@ def test_hybrid_without_a_model_is_answered_by_words_and_says_why(
 ) -> None:
     service = SearchService(Unreachable(error, when_embedding=when_embedding))
     collection = plant("one", PLANTED)
-    answer = service.search("heron", {"one": collection}, instruction="Find birds")
+    answer = service.search(Query("heron", instruction="Find birds"), {"one": collection})
     assert names(answer) == ["a"]
     assert (answer.mode, answer.degraded_reason) == (Mode.LEXICAL, str(error))
     (hit,) = answer.hits
@@ -151,7 +156,7 @@ def test_hybrid_without_a_model_is_answered_by_words_and_says_why(
     values = answer.to_dict()
     assert (values["mode"], values["degraded"]) == ("lexical", True)
     with pytest.raises(type(error), match=str(error)):
-        service.search("heron", {"one": collection}, mode=Mode.DENSE)
+        service.search(Query("heron", mode=Mode.DENSE), {"one": collection})
 
 
 @pytest.mark.parametrize("error", [ContractError("two models"), UsageError("no instruction")])
@@ -161,7 +166,7 @@ def test_hybrid_with_a_wrong_model_or_request_is_refused(
     """Out of reach passes; wrong does not, and must not hide behind an answer."""
     service = SearchService(Unreachable(error))
     with pytest.raises(type(error), match=str(error)):
-        service.search("heron", {"one": plant("one", PLANTED)})
+        service.search(Query("heron"), {"one": plant("one", PLANTED)})
 
 
 def test_model_out_of_reach_is_not_asked_for_by_every_query(
@@ -172,11 +177,11 @@ def test_model_out_of_reach_is_not_asked_for_by_every_query(
     models = Unreachable(ModelError("no hub"))
     service, collection = SearchService(models), plant("one", PLANTED)
     for _ in range(5):
-        answer = service.search("heron", {"one": collection})
+        answer = service.search(Query("heron"), {"one": collection})
         assert answer.degraded_reason == "no hub"
     assert models.asked == 1
     now[0] += RETRY_AFTER_S + 0.1
-    assert service.search("heron", {"one": collection}).degraded
+    assert service.search(Query("heron"), {"one": collection}).degraded
     assert models.asked == 2
 
 
@@ -189,7 +194,7 @@ def test_hybrid_takes_any_string_as_a_query(
 ) -> None:
     """No words of it are found, so the meaning alone ranks."""
     planted = {"/far": [("heron", 0.2)], "/near": [("bittern", 0.8)]}
-    answer = service.search(query, {"one": plant("one", planted)})
+    answer = service.search(Query(query), {"one": plant("one", planted)})
     assert names(answer) == ["near", "far"]
     assert [hit.lexical for hit in answer.hits] == [0, 0]
     assert answer.hits[0].score == pytest.approx(DENSE_WEIGHT * 0.8, abs=1e-3)

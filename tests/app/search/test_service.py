@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from app.search.answer import Answer, Mode
-from app.search.service import MAX_QUERY_CHARS, SearchService
+from app.search.answer import Answer
+from app.search.query import MAX_QUERY_CHARS, Mode, Query
+from app.search.service import SearchService
 from indexer.errors import QueryError
-from indexer.types import Contract, Kind, ScoredChunk, StoredChunk
+from indexer.types import Contract, FileStamp, Kind, ScoredChunk, StoredChunk, StoredFile
 
 # tests/app/search/conftest.py, loaded under its own name: `conftest` is that of tests/.
 AxisEmbedder = Any
@@ -41,7 +42,7 @@ def test_search_ranks_documents_by_their_best_chunk(plant: Plant, service: Searc
         "one",
         {"/a": [("a1", 0.3), ("a2", 0.8)], "/b": [("b1", 0.7), ("b2", 0.6)], "/c": [("c1", 0.5)]},
     )
-    answer = service.search("anything", {"one": collection}, k=3, mode=Mode.DENSE)
+    answer = service.search(Query("anything", k=3, mode=Mode.DENSE), {"one": collection})
     assert names(answer) == ["a", "b", "c"]
     assert scores(answer) == [0.8, 0.7, 0.5]
     assert [hit.chunk.text for hit in answer.hits] == ["a2", "b1", "c1"]
@@ -53,16 +54,16 @@ def test_search_gives_k_documents_though_one_owns_all_first_chunks(
 ) -> None:
     long = [(f"long {i}", 0.95 - i / 1000) for i in range(100)]
     collection = plant("one", {"/long": long, "/b": [("b1", 0.5)], "/c": [("c1", 0.4)]})
-    assert names(service.search("anything", {"one": collection}, k=3, mode=Mode.DENSE)) == [
+    assert names(service.search(Query("anything", k=3, mode=Mode.DENSE), {"one": collection})) == [
         "long",
         "b",
         "c",
     ]
-    assert names(service.search("anything", {"one": collection}, k=2, mode=Mode.DENSE)) == [
+    assert names(service.search(Query("anything", k=2, mode=Mode.DENSE), {"one": collection})) == [
         "long",
         "b",
     ]
-    assert names(service.search("anything", {"one": collection}, k=50, mode=Mode.DENSE)) == [
+    assert names(service.search(Query("anything", k=50, mode=Mode.DENSE), {"one": collection})) == [
         "long",
         "b",
         "c",
@@ -75,7 +76,7 @@ def test_search_lexical_gives_k_documents_though_one_owns_all_first_chunks(
     long = [("heron heron heron " * 3 + f"{i}", 0.1) for i in range(60)]
     tail = [("a heron once, among many other words that say nothing of it", 0.1)]
     collection = plant("one", {"/long": long, "/b": tail})
-    found = service.search("heron", {"one": collection}, k=2, mode=Mode.LEXICAL)
+    found = service.search(Query("heron", k=2, mode=Mode.LEXICAL), {"one": collection})
     assert names(found) == ["long", "b"]
 
 
@@ -84,8 +85,9 @@ def test_search_drops_chunks_that_are_gone(service: SearchService, contract: Con
     live = StoredChunk(7, 3, b"/b", "", "", "text", 0, "b1", 0, 2, 1, 1, (), "")
     now = SimpleNamespace(
         head=SimpleNamespace(contract=contract),
-        dense=lambda _vector, _k, **_: [ScoredChunk(6, 0.9), ScoredChunk(7, 0.4)],
+        dense=lambda *_: [ScoredChunk(6, 0.9), ScoredChunk(7, 0.4)],
         documents_of=lambda ids: {7: live.document_id} if 7 in ids else {},
+        files_of=lambda ids: {3: StoredFile(FileStamp(b"/b", 1, 1, b""), "")} if 3 in ids else {},
         chunks=lambda ids: {7: live} if 7 in ids else {},
     )
 
@@ -94,7 +96,7 @@ def test_search_drops_chunks_that_are_gone(service: SearchService, contract: Con
         yield now
 
     collection: Any = SimpleNamespace(contract=contract, snapshot=snapshot)
-    answer = service.search("anything", {"one": collection}, k=5, mode=Mode.DENSE)
+    answer = service.search(Query("anything", k=5, mode=Mode.DENSE), {"one": collection})
     assert [(hit.rank, hit.chunk.text, hit.score) for hit in answer.hits] == [(1, "b1", 0.4)]
 
 
@@ -103,7 +105,9 @@ def test_search_merges_collections_of_one_contract_by_score(
 ) -> None:
     first = plant("first", {"/a": [("a1", 0.9)], "/b": [("b1", 0.5)]})
     second = plant("second", {"/c": [("c1", 0.7)], "/d": [("d1", 0.6)]})
-    answer = service.search("anything", {"first": first, "second": second}, k=3, mode=Mode.DENSE)
+    answer = service.search(
+        Query("anything", k=3, mode=Mode.DENSE), {"first": first, "second": second}
+    )
     assert names(answer) == ["a", "c", "d"]
     assert [hit.collection for hit in answer.hits] == ["first", "second", "second"]
 
@@ -114,7 +118,9 @@ def test_search_merges_collections_of_two_contracts_by_rank(
     """Cosines of two models do not compare: the second model's weak scores must not lose."""
     first = plant("first", {"/a": [("a1", 0.9)], "/b": [("b1", 0.8)]})
     second = plant("second", {"/c": [("c1", 0.2)], "/d": [("d1", 0.1)]}, other_contract)
-    answer = service.search("anything", {"second": second, "first": first}, k=4, mode=Mode.DENSE)
+    answer = service.search(
+        Query("anything", k=4, mode=Mode.DENSE), {"second": second, "first": first}
+    )
     assert names(answer) == ["a", "c", "b", "d"]
     assert [hit.rank for hit in answer.hits] == [1, 2, 3, 4]
 
@@ -124,7 +130,9 @@ def test_search_lexical_merges_collections_by_rank(plant: Plant, service: Search
     rare = [("a heron", 0.1)]
     first = plant("first", {"/a": rare, **{f"/x{i}": [(f"filler {i}", 0.1)] for i in range(30)}})
     second = plant("second", {"/c": [("heron heron", 0.1)], "/d": [("a heron and a bittern", 0.1)]})
-    answer = service.search("heron", {"second": second, "first": first}, 3, Mode.LEXICAL)
+    answer = service.search(
+        Query("heron", k=3, mode=Mode.LEXICAL), {"second": second, "first": first}
+    )
     assert names(answer) == ["a", "c", "d"]
 
 
@@ -132,7 +140,7 @@ def test_search_embeds_the_query_as_query_with_its_instruction(
     plant: Plant, service: SearchService, embedder: AxisEmbedder
 ) -> None:
     collection = plant("one", {"/a": [("a1", 0.9)]})
-    service.search("  where? ", {"one": collection}, instruction="Find places")
+    service.search(Query("  where? ", instruction="Find places"), {"one": collection})
     assert embedder.seen == [("  where? ", Kind.QUERY, "Find places")]
 
 
@@ -141,7 +149,7 @@ def test_search_lexical_asks_for_no_embedder(plant: Plant) -> None:
         raise AssertionError("lexical search asked for a model")
 
     collection = plant("one", {"/a": [("a heron stands", 0.9)]})
-    answer = SearchService(refuse).search("heron", {"one": collection}, mode=Mode.LEXICAL)
+    answer = SearchService(refuse).search(Query("heron", mode=Mode.LEXICAL), {"one": collection})
     assert names(answer) == ["a"]
 
 
@@ -155,10 +163,10 @@ def test_search_after_reembedding_uses_the_new_model_at_once(
     }
     service = SearchService(lambda wanted: by_contract[wanted.fingerprint])
     reader = plant("one", {"/a": [("a1", 0.9)], "/b": [("b1", 0.1)]}, contract)
-    assert names(service.search("anything", {"one": reader}, mode=Mode.DENSE)) == ["a", "b"]
+    assert names(service.search(Query("anything", mode=Mode.DENSE), {"one": reader})) == ["a", "b"]
     planted = {"/a": [("a1", 0.1)], "/b": [("b1", 0.9)]}
     plant("one", planted, other_contract, asked=5, reembed=True)
-    answer = service.search("anything", {"one": reader}, mode=Mode.DENSE)
+    answer = service.search(Query("anything", mode=Mode.DENSE), {"one": reader})
     assert names(answer) == ["b", "a"]
     assert scores(answer) == [0.9, 0.1]
 
@@ -167,7 +175,7 @@ def test_search_after_reembedding_uses_the_new_model_at_once(
 def test_search_of_an_empty_collection_finds_nothing(
     plant: Plant, service: SearchService, mode: Mode
 ) -> None:
-    assert service.search("anything", {"one": plant("one", {})}, mode=mode).hits == ()
+    assert service.search(Query("anything", mode=mode), {"one": plant("one", {})}).hits == ()
 
 
 @pytest.mark.parametrize(
@@ -190,13 +198,13 @@ def test_search_bad_query_is_refused_before_any_work(
 ) -> None:
     collection = plant("one", {"/a": [("a1", 0.9)]})
     with pytest.raises(QueryError, match=words):
-        service.search(query, {"one": collection}, **options)
+        service.search(Query(query, **options), {"one": collection})
     assert embedder.seen == []
 
 
 def test_answer_to_dict_is_the_documented_shape(plant: Plant, service: SearchService) -> None:
     collection = plant("one", {"/a\udcff.md": [("first ", 0.1), ("second", 0.9)]})
-    values = service.search("q", {"one": collection}, k=1, mode=Mode.DENSE).to_dict()
+    values = service.search(Query("q", k=1, mode=Mode.DENSE), {"one": collection}).to_dict()
     assert (values["query"], values["mode"]) == ("q", "dense")
     assert (values["degraded"], values["degraded_reason"]) == (False, None)
     (hit,) = values["hits"]

@@ -1,0 +1,73 @@
+"""What is asked of a search, checked before any work."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from indexer.errors import QueryError
+from indexer.storage.filters.where import Where
+
+# Longer queries are refused before any work: no question is this long, and tokenising is not free.
+MAX_QUERY_CHARS = 32_768
+MAX_INSTRUCTION_CHARS = 2_000
+# Documents of one answer, and of all its pages together: who wants more wants an export.
+MAX_K = 1_000
+MAX_MORE = 20
+MAX_NEIGHBOURS = 10
+
+
+class Mode(StrEnum):
+    """How chunks are found."""
+
+    HYBRID = "hybrid"
+    DENSE = "dense"
+    LEXICAL = "lexical"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question and how to answer it."""
+
+    text: str
+    mode: Mode = Mode.HYBRID
+    k: int = 10  # hits, at most one per document
+    where: Where | None = None  # which documents may be found
+    instruction: str | None = None  # the task, for models that take one; None: the model's own
+    more: int = 2  # further matching chunks shown under a document's best one
+    neighbours: int = 0  # chunks shown before and after the best one
+    cursor: str | None = None  # from the answer before: the hits after those already shown
+
+    def check(self) -> None:
+        """Return if the query can be answered.
+
+        Raises:
+            QueryError: it is empty, over-long or out of bounds; says which value.
+        """
+        if not self.text.strip():
+            raise QueryError("The query is empty. Say what you are looking for.")
+        if len(self.text) > MAX_QUERY_CHARS:
+            raise QueryError(
+                f"The query has {len(self.text):,} characters; at most {MAX_QUERY_CHARS:,} are "
+                "taken."
+            )
+        self._check_instruction()
+        for name, value, least, most in (
+            ("k", self.k, 1, MAX_K),
+            ("more", self.more, 0, MAX_MORE),
+            ("neighbours", self.neighbours, 0, MAX_NEIGHBOURS),
+        ):
+            if not least <= value <= most:
+                raise QueryError(f"{name} = {value:,}: give a number from {least} to {most:,}.")
+
+    def _check_instruction(self) -> None:
+        if self.instruction is None:
+            return
+        if self.mode is Mode.LEXICAL:
+            raise QueryError(
+                "An instruction steers the embedding model; lexical search uses none. "
+                "Leave the instruction out, or use mode hybrid or dense."
+            )
+        if len(self.instruction) > MAX_INSTRUCTION_CHARS:
+            raise QueryError(
+                f"The instruction has {len(self.instruction):,} characters; at most "
+                f"{MAX_INSTRUCTION_CHARS:,} are taken."
+            )
