@@ -165,6 +165,15 @@ class Settings(BaseModel):
         bool,
         Field(description="Let the service listen beyond this machine although it has no keys yet"),
     ] = False
+    live_recall_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Of one core's time: the service checks so much of what a large "
+            "collection's index found against exact search; 0: none",
+        ),
+    ] = 0.01
     hf_endpoint: Annotated[
         str | None, Field(pattern=r"^https?://", description="Mirror of the model hub")
     ] = None

@@ -30,6 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
         state.turns.start()
         state.start_warming()
         yield
+        state.recall.close()
         state.collections.close()
 
     app = FastAPI(

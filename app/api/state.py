@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from app.api.turns import Turns
 from app.search.collections import Collections
+from app.search.live_recall import RecallChecker
 from app.search.models import Models
 from app.search.service import SearchService
 from app.settings import Settings
@@ -35,7 +36,10 @@ class State:
         self.settings = settings
         self.collections = Collections(settings)
         self.models = Models(settings, say=logger.info)
-        self.service = SearchService(self.models.embedder_of, self.models.admit)
+        self.recall = RecallChecker(settings.live_recall_share)
+        self.service = SearchService(
+            self.models.embedder_of, self.models.admit, watch=self.recall.offer
+        )
         self.turns = Turns(settings)
         self._problem: str | None = "The model is still loading."
 

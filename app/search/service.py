@@ -23,7 +23,8 @@ class SearchService:
 
     `embedder_of` gives the embedder of a contract; lexical search never calls it, so it needs no
     model. `admit` refuses an embedder that does not fit a collection (see `admission`). `scan`
-    says which vectors are scored. Safe to call from several threads.
+    says which vectors are scored. `watch` hears of every vector that all of a collection was
+    searched by (see `live_recall`). Safe to call from several threads.
     """
 
     def __init__(
@@ -31,8 +32,10 @@ class SearchService:
         embedder_of: Callable[[Contract], Embedder],
         admit: Callable[[Collection, Embedder], None] | None = None,
         scan: Scan = Scan.CHEAPEST,
+        watch: Callable[[str, Collection, Vector], None] | None = None,
     ) -> None:
         self._embedder_of = embedder_of
+        self._watch = watch
         self._scan = scan
         self._admit = admit
         self._failed: dict[str, tuple[float, SemsearchError]] = {}  # by contract: until when, why
@@ -117,7 +120,10 @@ class SearchService:
                 wanted = min(query.k + 1 + len(shown), MAX_K + 1)
                 ranked = retrieve(now, question, wanted)
                 unseen = [item for item in ranked if item.document_id not in shown]
-                return load(now, name, unseen[: query.k + 1], query)
+                found = load(now, name, unseen[: query.k + 1], query)
+            if self._watch is not None and question.vector is not None and query.where is None:
+                self._watch(name, collection, question.vector)
+            return found
 
     def _vector(self, query: Query, collection: Collection, contract: Contract) -> Vector:
         """The query's vector, shape (dimension,)."""

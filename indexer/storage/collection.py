@@ -126,6 +126,15 @@ class Collection:
             self._head = head
             yield Snapshot(connection, head, self._vectors, self._lexical, self._fields)
 
+    @property
+    def effort_factor(self) -> float:
+        """How much harder searches look than the vector index's certificate says; 1 at first."""
+        return self._vectors.effort_factor
+
+    @effort_factor.setter
+    def effort_factor(self, factor: float) -> None:
+        self._vectors.effort_factor = factor
+
     def refresh(self) -> bool:
         """Look for commits of other processes and load them now rather than at the next call.
 

@@ -39,6 +39,7 @@ class SharedVectors:
         self._look_at = 0.0
         self._loading: threading.Thread | None = None
         self._loaded: Stored | None = None  # newer files, to be taken up by the next search
+        self.effort_factor = 1.0  # how much harder to look than the codes' certificate says
 
     @property
     def is_loaded(self) -> bool:
@@ -96,6 +97,8 @@ class SharedVectors:
         Until it is loaded, searches go on with what there is: nobody waits for a large file.
         """
         if self._loaded is not None and self._loaded.manifest.generation <= head.generation:
+            if self._indexes[-1].certificate != self._loaded.certificate:
+                self.effort_factor = 1.0  # new codes keep what they promise, or are found out
             self._indexes = [*self._older_than(self._loaded), VectorIndex.of(self._loaded)]
             self._loaded = None
         if self._loading is not None or time.monotonic() < self._look_at:

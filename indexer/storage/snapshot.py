@@ -17,11 +17,13 @@ from indexer.storage.filters.shared_fields import SharedFields
 from indexer.storage.filters.where import Where
 from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
+from indexer.storage.vectors.certificate import Certificate
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.mapped import DamagedRowsError
 from indexer.types import FileStamp, Scan, ScoredChunk, StoredChunk, StoredFile, Vector
 
 _FEW_CHUNKS = 2_000  # that a filter leaves: they are all scored, instead of looking for the best
+_TIE = 1e-6  # cosines nearer than this are equal: the order of sums differs between scans
 _SPARE = 16  # asked for beyond k: hits that tie with the last, or are gone from the catalog
 
 
@@ -74,7 +76,7 @@ class Snapshot:
     ) -> list[ScoredChunk]:
         """Chunks of the k nearest vectors: several may share one, and each has one at least."""
         among = None if allowed is None else allowed.embeddings
-        ids, scores = index.search(vector, k, among, scan)
+        ids, scores = index.search(vector, k, among, scan, self.vectors.effort_factor)
         chunks_of = chunks.chunks_of_embeddings(self.connection, ids)
         hits = [
             ScoredChunk(chunk_id, score)
@@ -83,6 +85,27 @@ class Snapshot:
             if allowed is None or allowed.has_chunk(chunk_id)
         ]
         return sorted(hits, key=_best_first)[:k]
+
+    def recall(
+        self, vector: npt.NDArray[np.float32], k: int, scan: Scan = Scan.CHEAPEST
+    ) -> float | None:
+        """The share of the k nearest chunks that `dense` gives, 0 to 1; None of an empty store.
+
+        What ties with the last of these counts as found.
+
+        Raises:
+            QueryError: see `dense`.
+        """
+        true = self.dense(vector, k, scan=Scan.EXACT)
+        if not true:
+            return None
+        found = self.dense(vector, k, scan=scan)
+        near = sum(hit.score >= true[-1].score - _TIE for hit in found)
+        return min(near, len(true)) / len(true)
+
+    def certificate(self) -> Certificate | None:
+        """What the vector index was measured to find; None when every search is exact."""
+        return self.vectors.at(self.connection, self.head).certificate
 
     def _allowed(self, where: Where | None) -> Allowed | None:
         if where is None:

@@ -22,7 +22,6 @@ from indexer.types import Kind, Scan, Vector
 
 VECTORS = "vectors.npz"
 _QUERIES_AT_ONCE = 64
-_TIE = 1e-6  # cosines that differ by less are equal: the last digits depend on the order of sums
 
 
 def run_file(way: Way, kind: Scan) -> str:
@@ -133,16 +132,6 @@ def _below(corpus: Path) -> Callable[[bytes, str], str]:
 
 
 def _ann_recalls(now: Snapshot, vectors: Sequence[Vector], k: int = 10) -> list[float]:
-    """Of each query the share of the k nearest chunks that codes find.
-
-    What ties with the last of these counts as found.
-    """
-    recalls = []
-    for vector in vectors:
-        true = now.dense(vector, k, scan=Scan.EXACT)
-        if not true:
-            continue
-        found = now.dense(vector, k, scan=Scan.CODES)
-        near = sum(hit.score >= true[-1].score - _TIE for hit in found)
-        recalls.append(min(near, len(true)) / len(true))
-    return recalls
+    """Of each query the share of the k nearest chunks that codes find."""
+    recalls = (now.recall(vector, k, Scan.CODES) for vector in vectors)
+    return [recall for recall in recalls if recall is not None]

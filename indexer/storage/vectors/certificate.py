@@ -5,7 +5,7 @@ Frozen data that is stored beside the codes; `measure` fills it.
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -23,6 +23,11 @@ class Effort:
 
     lists: int  # inverted lists scanned
     candidates: int  # rows scored exactly, at least
+
+    def times(self, factor: float) -> Self:
+        """So many times as hard, rounded up."""
+        lists, candidates = (math.ceil(n * factor) for n in (self.lists, self.candidates))
+        return replace(self, lists=lists, candidates=candidates)
 
 
 @dataclass(frozen=True, slots=True)

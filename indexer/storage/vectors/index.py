@@ -17,7 +17,7 @@ from indexer.storage import catalog
 from indexer.storage.catalog import Head
 from indexer.storage.encoding import VECTOR_DTYPE
 from indexer.storage.tables import EmbeddingRow
-from indexer.storage.vectors.certificate import Certificate
+from indexer.storage.vectors.certificate import Certificate, Effort
 from indexer.storage.vectors.exact import ExactRows, Passing
 from indexer.storage.vectors.library import Floats, Ids, Mask, Rows
 from indexer.storage.vectors.mapped import MappedRows
@@ -89,7 +89,12 @@ class VectorIndex:
         return np.concatenate([part.ids[~part.dead] for part in parts])
 
     def search(
-        self, vector: Floats, k: int, allowed: Mask | None = None, scan: Scan = Scan.CHEAPEST
+        self,
+        vector: Floats,
+        k: int,
+        allowed: Mask | None = None,
+        scan: Scan = Scan.CHEAPEST,
+        effort_factor: float = 1.0,
     ) -> tuple[list[int], list[float]]:
         """(embedding ids, cosines) of at least the k nearest, best first, ties by id.
 
@@ -98,10 +103,11 @@ class VectorIndex:
             k: at least 1.
             allowed: by embedding id, which may be found; ids beyond its end may not. None: all.
             scan: which rows are scored.
+            effort_factor: how much harder to look than the certificate says, at least 1.
         """
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
         found = [self._search_part(part, query, k, allowed) for part in self.tail]
-        found += self._search_stored(query, k, allowed, scan)
+        found += self._search_stored(query, k, allowed, scan, effort_factor)
         ids = np.concatenate([part[0] for part in found])
         scores = np.concatenate([part[1] for part in found])
         order = np.lexsort((ids, -scores))
@@ -114,7 +120,7 @@ class VectorIndex:
         return part.ids[positions], scores
 
     def _search_stored(
-        self, query: Floats, k: int, allowed: Mask | None, scan: Scan
+        self, query: Floats, k: int, allowed: Mask | None, scan: Scan, effort_factor: float
     ) -> list[tuple[Ids, Floats]]:
         if self.mapped is None or self.coded is None or scan is Scan.EXACT:
             return [self._exact(self.stored, query, k, allowed)]
@@ -124,7 +130,8 @@ class VectorIndex:
         is_free = scan is Scan.CHEAPEST
         if possible <= k or (is_free and self._is_exact_cheaper(self.coded, k, possible)):
             return [self._exact(self.stored, query, k, allowed)]
-        coded = self._search_codes(self.coded, self.mapped, query, k, passing, possible)
+        effort = self.coded.certificate.effort(k, possible / covered).times(effort_factor)
+        coded = self._search_codes(self.coded, self.mapped, query, k, passing, possible, effort)
         if len(coded[0]) < min(k, possible):  # FAISS gives none where codes cannot tell rows apart
             return [self._exact(self.stored, query, k, allowed)]
         return [coded, self._exact(self.fresh, query, k, allowed)]
@@ -137,9 +144,9 @@ class VectorIndex:
         k: int,
         passing: Passing | None,
         possible: int,
+        effort: Effort,
     ) -> tuple[Ids, Floats]:
         """As many as there are, up to k: where the lists hold too few, more are scanned."""
-        effort = coded.certificate.effort(k, possible / coded.codes.covered)
         chosen = None if passing is None else passing.selector
         while True:
             positions, scores = coded.codes.search(query, k, effort, mapped, chosen)

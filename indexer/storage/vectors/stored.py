@@ -36,6 +36,11 @@ class Stored:
     coded: Coded | None
 
     @property
+    def certificate(self) -> Certificate | None:
+        """What the codes were measured to find; None without codes."""
+        return None if self.coded is None else self.coded.certificate
+
+    @property
     def covered(self) -> int:
         """Rows that have codes, from the first on."""
         return 0 if self.coded is None else self.coded.codes.covered

@@ -55,6 +55,13 @@ def test_codes_keep_what_the_certificate_promises(plain: Plain) -> None:
         assert plain.recall(reader, QUERIES) >= 0.95
         assert plain.recall(reader, QUERIES, k=100) >= 0.95
         assert reader.status().index.certificate == certificate
+        with reader.snapshot() as now:
+            each = [now.recall(query, 10) for query in QUERIES]
+            assert now.certificate() == certificate
+        found = plain.recall(reader, QUERIES)
+        assert np.mean([recall or 0 for recall in each]) == pytest.approx(found)
+        reader.effort_factor = 128 / certificate.effort(10).lists  # every list
+        assert plain.recall(reader, QUERIES) > found
     assert check(plain.folder) == []
 
 
