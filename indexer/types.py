@@ -298,8 +298,3 @@ class StoredFile:
 
     stamp: FileStamp
     member: str  # the document inside it, "" for the whole file
-
-
-def display_path(path: bytes) -> str:
-    r"""A path fit for JSON and terminals: bytes that are not UTF-8 appear as \xNN."""
-    return path.decode("utf-8", "backslashreplace")

@@ -1,77 +1,79 @@
-"""Hits as a terminal shows them: where, why, and the passage with its matching words marked."""
+"""Hits as a terminal shows them: where, why, and the passage with its matching words marked.
+
+They come in the public JSON shape, from this process or from a running service, so that showing
+them needs none of what finding them does.
+"""
 
 import re
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from app.cli.output import print_line, printable, shown_path, use_color
-from app.search.answer import Answer, Hit
-from app.search.file_state import FileState
-from app.search.snippets import snippet
-from indexer.types import StoredChunk
 
-_FILE_NOTES = {
-    FileState.CHANGED: "changed since it was indexed",
-    FileState.MISSING: "no longer there",
-}
+_FILE_NOTES = {"changed": "changed since it was indexed", "missing": "no longer there"}
+_DUPLICATES = 3  # named; of more only the number is said
+
+Values = Mapping[str, Any]
 
 
-def show(answer: Answer, *, several: bool) -> None:
-    """Print the hits; `several`: they come from more than one collection."""
+def show(hits: Sequence[Values], *, several: bool) -> None:
+    """Print the hits of an answer; `several`: they come from more than one collection."""
     color = use_color(sys.stdout)
-    for hit in answer.hits:
-        for line in _lines(hit, answer.query, color=color, several=several):
+    for hit in hits:
+        for line in _lines(hit, color=color, several=several):
             print_line(line)
 
 
-def _lines(hit: Hit, query: str, *, color: bool, several: bool) -> list[str]:
+def _lines(hit: Values, *, color: bool, several: bool) -> list[str]:
     lines = [_head(hit, color=color, several=several)]
-    lines += [f"    | {_one_line(chunk.text)}" for chunk in hit.before]
-    lines.append(f"    {_passage(hit.chunk, query, color=color)}")
-    lines += [f"    | {_one_line(chunk.text)}" for chunk in hit.after]
-    shown = {chunk.id for chunk in (*hit.before, *hit.after)}
-    for match in hit.more:
-        if match.chunk.id not in shown:
-            passage = _passage(match.chunk, query, color=color)
-            lines.append(f"      :{match.chunk.start_line}  {passage}")
-    if hit.duplicates:
-        lines.append("    same text: " + ", ".join(_same_text(hit)))
+    lines += [f"    | {_one_line(chunk['text'])}" for chunk in hit["before"]]
+    lines.append(f"    {_passage(hit, color=color)}")
+    lines += [f"    | {_one_line(chunk['text'])}" for chunk in hit["after"]]
+    shown = {chunk["id"] for chunk in (*hit["before"], *hit["after"])}
+    for match in hit["more"]:
+        if match["chunk"]["id"] not in shown:
+            line = match["chunk"]["start_line"]
+            lines.append(f"      :{line}  {_passage(match, color=color)}")
+    if hit["duplicates"]:
+        lines.append("    same text: " + ", ".join(_duplicates(hit["duplicates"])))
     return lines
 
 
-def _head(hit: Hit, *, color: bool, several: bool) -> str:
+def _head(hit: Values, *, color: bool, several: bool) -> str:
     bold, plain = ("\x1b[1m", "\x1b[0m") if color else ("", "")
-    chunk = hit.chunk
-    where = f"{_name(chunk.path, chunk.member)}:{chunk.start_line}"
-    head = f"{hit.rank:>2}. {hit.score:.3f}  {bold}{where}{plain}"
+    document, chunk = hit["document"], hit["chunk"]
+    where = f"{_name(document)}:{chunk['start_line']}"
+    head = f"{hit['rank']:>2}. {hit['score']:.3f}  {bold}{where}{plain}"
     if several:
-        head += f"  [{hit.collection}]"
-    about = [part for part in (" > ".join(chunk.heading) or chunk.title, chunk.place) if part]
+        head += f"  [{hit['collection']}]"
+    about = [part for part in (chunk["heading"] or document["title"], chunk["place"]) if part]
     if about:
         head += f"  {printable(' - '.join(about))}"
-    note = None if hit.file is None else _FILE_NOTES.get(hit.file)
+    note = _FILE_NOTES.get(document["file"])
     return head if note is None else f"{head}  ({note})"
 
 
-def _same_text(hit: Hit) -> list[str]:
-    """Names of the duplicates; of very many, the first few and how many more."""
-    names = [_name(other.path, other.member) for other in hit.duplicates[:3]]
-    rest = len(hit.duplicates) - len(names)
+def _duplicates(documents: Sequence[Values]) -> list[str]:
+    names = [_name(document) for document in documents[:_DUPLICATES]]
+    rest = len(documents) - len(names)
     return [*names, f"{rest:,} more"] if rest else names
 
 
-def _name(path: bytes, member: str) -> str:
-    return shown_path(path) + (f"#{printable(member)}" if member else "")
+def _name(document: Values) -> str:
+    member = printable(document["member"])
+    return shown_path(document["path"]) + (f"#{member}" if member else "")
 
 
-def _passage(chunk: StoredChunk, query: str, *, color: bool) -> str:
+def _passage(match: Values, *, color: bool) -> str:
     """The snippet on one line, matches marked: by colour on a terminal, else by asterisks."""
-    cut = snippet(chunk.text, query)
-    before = "... " if cut.start > 0 else ""
-    after = " ..." if cut.start + len(cut.text) < len(chunk.text) else ""
-    return f"{before}{_marked(cut.text, cut.matches, color=color)}{after}"
+    cut, whole = match["snippet"], match["chunk"]["text"]
+    before = "... " if cut["start"] > 0 else ""
+    after = " ..." if cut["start"] + len(cut["text"]) < len(whole) else ""
+    return f"{before}{_marked(cut['text'], cut['matches'], color=color)}{after}"
 
 
-def _marked(text: str, matches: tuple[tuple[int, int], ...], *, color: bool) -> str:
+def _marked(text: str, matches: Sequence[Sequence[int]], *, color: bool) -> str:
     on, off = ("\x1b[1;33m", "\x1b[0m") if color else ("*", "*")
     parts: list[str] = []
     at = 0

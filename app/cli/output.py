@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from indexer.types import display_path
+from indexer.paths import display_path
 
 
 def print_json(value: Any) -> None:

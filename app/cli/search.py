@@ -75,12 +75,13 @@ def search(
             answer = service.search(asked, {n: opened.get(n) for n in names})
     finally:
         opened.close()
+    values = answer.to_dict()
     if answer.degraded_reason is not None:
         say(f"Searched by words only, as the model is out of reach: {answer.degraded_reason}")
     if as_json:
-        print_json(answer.to_dict())
+        print_json(values)
     else:
-        show(answer, several=len(names) > 1)
+        show(values["hits"], several=len(names) > 1)
     if not answer.hits:
         if not as_json:
             say("Nothing found.")

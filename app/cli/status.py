@@ -33,7 +33,7 @@ def status(
 
 
 def _values(opened: "Collections", name: str) -> dict[str, Any]:
-    from indexer.types import display_path
+    from indexer.paths import display_path
 
     status = opened.get(name).status()
     contract = status.contract

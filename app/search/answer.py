@@ -6,8 +6,9 @@ from typing import Any
 from app.search.file_state import FileState
 from app.search.query import Mode
 from app.search.snippets import snippet
+from indexer.paths import display_path
 from indexer.storage.documents import Passage, StoredDocument
-from indexer.types import StoredChunk, display_path
+from indexer.types import StoredChunk
 
 
 def document_to_dict(document_id: int, of: StoredChunk | StoredDocument) -> dict[str, Any]:

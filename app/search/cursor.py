@@ -100,6 +100,6 @@ def _damaged() -> QueryError:
 
 def _digest(query: Query, collections: Iterable[str]) -> str:
     """Of all that decides which documents are found, and in what order."""
-    decides = (query.text, str(query.mode), query.instruction, repr(query.where))
+    decides = (query.text, str(query.mode), query.kind, query.instruction, repr(query.where))
     content = json.dumps([*decides, sorted(collections)])
     return hashlib.sha256(content.encode()).hexdigest()[:16]

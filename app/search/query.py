@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from indexer.errors import QueryError
 from indexer.storage.filters.where import Where
+from indexer.types import Kind
 
 # Longer queries are refused before any work: no question is this long, and tokenising is not free.
 MAX_QUERY_CHARS = 32_768
@@ -35,6 +36,8 @@ class Query:
     more: int = 2  # further matching chunks shown under a document's best one
     neighbours: int = 0  # chunks shown before and after the best one
     cursor: str | None = None  # from the answer before: the hits after those already shown
+    # DOCUMENT: the text is a passage such as an answer would be, and embedded as one (HyDE).
+    kind: Kind = Kind.QUERY
 
     def check(self) -> None:
         """Return if the query can be answered.
@@ -59,8 +62,14 @@ class Query:
                 raise QueryError(f"{name} = {value:,}: give a number from {least} to {most:,}.")
 
     def _check_instruction(self) -> None:
+        if self.kind is Kind.DOCUMENT and self.mode is not Mode.DENSE:
+            raise QueryError(
+                f"A passage is searched by meaning alone: mode dense, not {self.mode}."
+            )
         if self.instruction is None:
             return
+        if self.kind is Kind.DOCUMENT:
+            raise QueryError("A passage is embedded without an instruction. Leave it out.")
         if self.mode is Mode.LEXICAL:
             raise QueryError(
                 "An instruction steers the embedding model; lexical search uses none. "

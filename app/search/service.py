@@ -12,7 +12,7 @@ from app.search.retrieval import Question, retrieve
 from indexer.embedding.embedder import Embedder
 from indexer.errors import ModelError, PlacementError, SemsearchError
 from indexer.storage.collection import Collection
-from indexer.types import Contract, Kind, Scan, Vector
+from indexer.types import Contract, Scan, Vector
 
 # A model that could not be had is not asked for again at once: every query would wait for the hub.
 RETRY_AFTER_S = 10.0
@@ -130,5 +130,5 @@ class SearchService:
         embedder = self.embedder(contract)
         if self._admit is not None:
             self._admit(collection, embedder)
-        vector: Vector = embedder.embed([query.text], Kind.QUERY, query.instruction)[0]
+        vector: Vector = embedder.embed([query.text], query.kind, query.instruction)[0]
         return vector

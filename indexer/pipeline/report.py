@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer.types import Skipped, display_path
+from indexer.paths import display_path
+from indexer.types import Skipped
 
 
 @dataclass(frozen=True, slots=True)

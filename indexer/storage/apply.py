@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from indexer.errors import StoreError
 from indexer.modes import Mode
+from indexer.paths import display_path
 from indexer.storage import catalog, provenance
 from indexer.storage.catalog import Head, among
 from indexer.storage.chunks import chunks_of_embeddings
@@ -20,7 +21,7 @@ from indexer.storage.tables import (
     FileRow,
     RemovalRow,
 )
-from indexer.types import Changes, FileStamp, display_path
+from indexer.types import Changes, FileStamp
 
 
 def apply_changes(connection: Connection, head: Head, changes: Changes) -> int:

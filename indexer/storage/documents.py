@@ -52,6 +52,23 @@ class StoredDocument:
     chunks: tuple[Passage, ...]
 
 
+_SUMMARIES = (
+    select(  # in the order of `DocumentSummary`'s fields
+        DocumentRow.id,
+        FileRow.path,
+        DocumentRow.member,
+        DocumentRow.title,
+        DocumentRow.format,
+        select(func.count())
+        .select_from(ChunkRow)
+        .where(ChunkRow.document_id == DocumentRow.id)
+        .scalar_subquery(),
+    )
+    .join(FileRow, FileRow.id == DocumentRow.file_id)
+    .order_by(DocumentRow.id)
+)
+
+
 def read_document(connection: Connection, document_id: int) -> StoredDocument | None:
     """The document, or None."""
     query = (
@@ -103,29 +120,24 @@ def list_documents(
     connection: Connection, under: bytes | None, after: int, limit: int
 ) -> list[DocumentSummary]:
     """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`."""
-    n_chunks = (
-        select(func.count())
-        .select_from(ChunkRow)
-        .where(ChunkRow.document_id == DocumentRow.id)
-        .scalar_subquery()
-    )
-    query = (
-        select(
-            DocumentRow.id,
-            FileRow.path,
-            DocumentRow.member,
-            DocumentRow.title,
-            DocumentRow.format,
-            n_chunks,
-        )
-        .join(FileRow, FileRow.id == DocumentRow.file_id)
-        .where(DocumentRow.id > after)
-        .order_by(DocumentRow.id)
-        .limit(limit)
-    )
+    query = _SUMMARIES.where(DocumentRow.id > after).limit(limit)
     if under is not None:
         query = query.where(beneath(under))
     return [DocumentSummary(*row) for row in connection.execute(query)]
+
+
+def named_documents(connection: Connection, name: bytes, limit: int) -> list[DocumentSummary]:
+    """Up to `limit` documents of the file at this path, or of those whose paths end with it.
+
+    `b.md` and `a/b.md` name `/docs/a/b.md`, `.md` does not: whole names only.
+    """
+    end = b"/" + name.lstrip(b"/")
+    ends_so = func.substr(FileRow.path, -len(end)) == end
+    exact = _SUMMARIES.where(FileRow.path == name)
+    rows = connection.execute(exact.limit(limit)).all()
+    if not rows:
+        rows = connection.execute(_SUMMARIES.where(ends_so).limit(limit)).all()
+    return [DocumentSummary(*row) for row in rows]
 
 
 def list_headings(connection: Connection) -> Iterator[tuple[int, str]]:

@@ -229,6 +229,10 @@ class Snapshot:
         """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`."""
         return documents.list_documents(self.connection, under, after, limit)
 
+    def named_documents(self, name: bytes, limit: int) -> list[DocumentSummary]:
+        """Up to `limit` documents of the file at this path, or of those whose paths end with it."""
+        return documents.named_documents(self.connection, name, limit)
+
     def headings(self) -> Iterator[tuple[int, str]]:
         """(document id, heading) of every title and innermost heading."""
         return documents.list_headings(self.connection)
