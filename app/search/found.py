@@ -1,6 +1,6 @@
 """What one collection gives to an answer: ranked documents, read while its snapshot is open."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.search.answer import Duplicate, Hit, Match
@@ -46,13 +46,18 @@ class Found:
         )
 
 
-def load(now: Snapshot, collection: str, items: Sequence[Fused], query: Query) -> list[Found]:
+def load(
+    now: Snapshot,
+    collection: str,
+    items: Sequence[Fused],
+    files: Mapping[int, StoredFile],
+    query: Query,
+) -> list[Found]:
     """The ranked documents with everything that the answer shows of them."""
     more = {item.document_id: _matches(item)[: query.more] for item in items}
     wanted = [item.chunk_id for item in items]
     wanted += [chunk_id for matches in more.values() for chunk_id, _ in matches]
     chunks = now.chunks(wanted)
-    files = now.files_of([i for item in items for i in (item.document_id, *item.duplicates)])
     contract = now.head.contract.fingerprint
     found = []
     for rank, item in enumerate(items, start=1):

@@ -6,7 +6,7 @@ from app.search.fusion import Candidate, Fused, full_lexical, fuse
 from app.search.query import Mode
 from indexer.storage.filters.where import Where
 from indexer.storage.snapshot import Snapshot
-from indexer.types import Scan, Vector
+from indexer.types import Scan, StoredFile, Vector
 
 # Chunks looked at per wanted document at first; doubled until there are k different documents.
 CHUNKS_PER_DOCUMENT = 4
@@ -26,7 +26,15 @@ class Question:
     scan: Scan = Scan.CHEAPEST
 
 
-def retrieve(now: Snapshot, question: Question, k: int) -> list[Fused]:
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Documents, best first, and the file that each of them and of their duplicates came from."""
+
+    items: list[Fused]
+    files: dict[int, StoredFile]  # by document id
+
+
+def retrieve(now: Snapshot, question: Question, k: int) -> Ranking:
     """The k best documents, best first, one of each content; fewer when there are no more.
 
     A few long documents may own all the first chunks, so the depth doubles until there are k
@@ -39,9 +47,10 @@ def retrieve(now: Snapshot, question: Question, k: int) -> list[Fused]:
         exhausted = max(len(dense), len(lexical)) < depth
         if hybrid:
             _complete(now, question, dense, lexical)
-        ranked = _fold(now, _rank(now, question, _candidates(now, dense, lexical)))
+        candidates, files = _candidates(now, dense, lexical)
+        ranked = _fold(_rank(now, question, candidates), files)
         if len(ranked) >= k or exhausted:
-            return ranked[:k]
+            return Ranking(ranked[:k], files)
         depth *= 2
 
 
@@ -77,13 +86,14 @@ def _complete(
 
 def _candidates(
     now: Snapshot, dense: dict[int, float], lexical: dict[int, float]
-) -> list[Candidate]:
-    """Chunks that are live, with what is known of them."""
-    documents = now.documents_of(list(dense | lexical))
-    return [
+) -> tuple[list[Candidate], dict[int, StoredFile]]:
+    """(chunks that are live, with what is known of them, their documents' files)."""
+    documents, files = now.documents_of(list(dense | lexical))
+    candidates = [
         Candidate(chunk_id, document_id, dense.get(chunk_id, 0.0), lexical.get(chunk_id, 0.0))
         for chunk_id, document_id in documents.items()
     ]
+    return candidates, files
 
 
 def _rank(now: Snapshot, question: Question, candidates: list[Candidate]) -> list[Fused]:
@@ -98,9 +108,8 @@ def _rank(now: Snapshot, question: Question, candidates: list[Candidate]) -> lis
             return fuse(candidates, 1.0, weight=0.0)
 
 
-def _fold(now: Snapshot, ranked: list[Fused]) -> list[Fused]:
+def _fold(ranked: list[Fused], files: dict[int, StoredFile]) -> list[Fused]:
     """The ranking with documents of the same content as one that stands before them put into it."""
-    files = now.files_of([item.document_id for item in ranked])
     first: dict[tuple[bytes, str], int] = {}
     folded: dict[int, list[int]] = {}
     for item in ranked:
@@ -108,7 +117,7 @@ def _fold(now: Snapshot, ranked: list[Fused]) -> list[Fused]:
         best = first.setdefault((stored.stamp.sha256, stored.member), item.document_id)
         folded.setdefault(best, []).append(item.document_id)
     return [
-        replace(item, duplicates=tuple(folded[item.document_id][1:]))
+        replace(item, duplicates=tuple(same[1:])) if len(same) > 1 else item
         for item in ranked
-        if item.document_id in folded
+        if (same := folded.get(item.document_id))
     ]

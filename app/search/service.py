@@ -119,8 +119,8 @@ class SearchService:
                     continue
                 wanted = min(query.k + 1 + len(shown), MAX_K + 1)
                 ranked = retrieve(now, question, wanted)
-                unseen = [item for item in ranked if item.document_id not in shown]
-                found = load(now, name, unseen[: query.k + 1], query)
+                unseen = [item for item in ranked.items if item.document_id not in shown]
+                found = load(now, name, unseen[: query.k + 1], ranked.files, query)
             if self._watch is not None and question.vector is not None and query.where is None:
                 self._watch(name, collection, question.vector)
             return found

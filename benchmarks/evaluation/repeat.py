@@ -5,6 +5,7 @@
 Of each pair of runs: the greatest difference of any quality
 measure of any query, which should be 0, and whether the intervals of the latency ratio to the
 reference mode overlap. Absolute medians are shown beside it, with how far each run drifted.
+Started again on the same WORK, it goes on after the last run that was finished.
 """
 
 import argparse
@@ -20,8 +21,10 @@ PROGRAM = [sys.executable, "-c", "from app.cli.main import main; main()"]
 
 
 def run(given: argparse.Namespace, number: int) -> Results:
-    """One evaluation, in a process of its own."""
+    """One evaluation, in a process of its own; one that an earlier start finished is not redone."""
     output = given.work / f"run-{number}"
+    if (output / "results.json").exists():
+        return Results.read(output / "results.json")
     options = ["--model", given.model, "--modes", given.modes, "--index", "exact"]
     options += ["--rounds", str(given.rounds), "--seconds", str(given.seconds), "-o", str(output)]
     home = ["--home", str(given.work / "home")]

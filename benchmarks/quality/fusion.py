@@ -105,7 +105,7 @@ def score_all(
     vectors = embedder.embed([query["text"] for query in queries], Kind.QUERY)
     with collection.snapshot() as now:
         ids = [hit.chunk_id for hit in now.dense(vectors[0], 1 << 30)]
-        documents = now.documents_of(ids)
+        documents = now.documents_of(ids)[0]
         scored = []
         for query, vector in zip(queries, vectors, strict=True):
             cosines = now.cosines(vector, ids)

@@ -26,7 +26,6 @@ def _asked_for(column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
 
 
 _LIVE = select(ChunkRow.id).where(_asked_for(ChunkRow.id))
-_DOCUMENTS = select(ChunkRow.id, ChunkRow.document_id).where(_asked_for(ChunkRow.id))
 _OF_EMBEDDINGS = (
     select(ChunkRow.embedding_id, ChunkRow.id)
     .where(_asked_for(ChunkRow.embedding_id))
@@ -37,17 +36,19 @@ _VECTORS = (
     .join(EmbeddingRow, EmbeddingRow.id == ChunkRow.embedding_id)
     .where(_asked_for(ChunkRow.id))
 )
-_FILES = (
-    select(
-        DocumentRow.id,
+_DOCUMENTS = (
+    select(  # in the order of `FileStamp`'s fields, from the third on
+        ChunkRow.id,
+        ChunkRow.document_id,
         FileRow.path,
         FileRow.size_bytes,
         FileRow.mtime_ns,
         FileRow.sha256,
         DocumentRow.member,
     )
+    .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
     .join(FileRow, FileRow.id == DocumentRow.file_id)
-    .where(_asked_for(DocumentRow.id))
+    .where(_asked_for(ChunkRow.id))
 )
 _CHUNKS = (
     select(  # in the order of `StoredChunk`'s fields
@@ -89,9 +90,16 @@ def chunks_of_embeddings(connection: Connection, ids: Sequence[int]) -> dict[int
     return found
 
 
-def documents_of_chunks(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
-    """{chunk id: document id} of those of the ids that are chunks now."""
-    return {row[0]: row[1] for row in _rows(connection, _DOCUMENTS, ids)}
+def documents_of_chunks(
+    connection: Connection, ids: Sequence[int]
+) -> tuple[dict[int, int], dict[int, StoredFile]]:
+    """({chunk id: document id} of those of the ids that are chunks now, {document id: file})."""
+    documents, files = {}, {}
+    for chunk_id, document_id, *stamp, member in _rows(connection, _DOCUMENTS, ids):
+        documents[chunk_id] = document_id
+        if document_id not in files:
+            files[document_id] = StoredFile(FileStamp(*stamp), member)
+    return documents, files
 
 
 def vectors_of_chunks(
@@ -117,12 +125,6 @@ def chunks_around(connection: Connection, chunk: StoredChunk, count: int) -> lis
     }
     rows = connection.execute(_AROUND, values)
     return [found for row in rows if (found := _stored_chunk(row)).id != chunk.id]
-
-
-def files_of_documents(connection: Connection, ids: Sequence[int]) -> dict[int, StoredFile]:
-    """{document id: its file}; ids that are gone are left out."""
-    rows = _rows(connection, _FILES, ids)
-    return {row[0]: StoredFile(FileStamp(*row[1:5]), row[5]) for row in rows}
 
 
 def _stored_chunk(row: Any) -> StoredChunk:

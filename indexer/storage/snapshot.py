@@ -174,8 +174,13 @@ class Snapshot:
             return 0.0
         return index.weight(query, self.lexical_source.languages(self.connection, self.head))
 
-    def documents_of(self, chunk_ids: Sequence[int]) -> dict[int, int]:
-        """{chunk id: document id}; chunks that are gone are left out."""
+    def documents_of(
+        self, chunk_ids: Sequence[int]
+    ) -> tuple[dict[int, int], dict[int, StoredFile]]:
+        """({chunk id: document id}, {document id: the file it was read from}).
+
+        Chunks that are gone are left out.
+        """
         return chunks.documents_of_chunks(self.connection, chunk_ids)
 
     def chunks(self, ids: Sequence[int]) -> dict[int, StoredChunk]:
@@ -185,10 +190,6 @@ class Snapshot:
     def chunks_around(self, chunk: StoredChunk, count: int) -> list[StoredChunk]:
         """Up to `count` chunks before this one and as many after it, in order, without itself."""
         return chunks.chunks_around(self.connection, chunk, count)
-
-    def files_of(self, document_ids: Sequence[int]) -> dict[int, StoredFile]:
-        """{document id: the file it was read from}; ids that are gone are left out."""
-        return chunks.files_of_documents(self.connection, document_ids)
 
     def stored_vectors(self, count: int) -> list[StoredVector]:
         """Up to `count` stored vectors, spread over the collection; the same ones every time."""

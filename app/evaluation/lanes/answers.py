@@ -83,7 +83,7 @@ def _rank_all(
             on_step(f"{way} search, {kind}: query {number:,} of {len(queries):,}")
         vector = None if way is Way.LEXICAL else vectors[number]
         # One more than is measured: a document with the query's id may go.
-        items = retrieve(now, Question(text, way, vector, scan=kind), DEPTH + 1)
+        items = retrieve(now, Question(text, way, vector, scan=kind), DEPTH + 1).items
         run[identity] = [
             (names[document_id], item.score)
             for item in items

@@ -86,8 +86,7 @@ def test_search_drops_chunks_that_are_gone(service: SearchService, contract: Con
     now = SimpleNamespace(
         head=SimpleNamespace(contract=contract),
         dense=lambda *_: [ScoredChunk(6, 0.9), ScoredChunk(7, 0.4)],
-        documents_of=lambda ids: {7: live.document_id} if 7 in ids else {},
-        files_of=lambda ids: {3: StoredFile(FileStamp(b"/b", 1, 1, b""), "")} if 3 in ids else {},
+        documents_of=lambda _ids: ({7: 3}, {3: StoredFile(FileStamp(b"/b", 1, 1, b""), "")}),
         chunks=lambda ids: {7: live} if 7 in ids else {},
     )
 
