@@ -112,6 +112,16 @@ _MAGIC = (  # content that is never text, whatever the name
 _MAIL = re.compile(rb"(?:[A-Z][\w-]*: [^\n]*\n(?:[ \t][^\n]*\n)*){3,}", re.ASCII)
 _MAIL_KEYS = re.compile(rb"^(?:From|Received|Message-ID|Delivered-To):", re.MULTILINE | re.I)
 
+NAMES = frozenset(FORMATS) | languages.NAMES  # every format that a document may have
+
+
+def by_word(word: str) -> str | None:
+    """The name of the format that goes by this name or file suffix, whatever its case."""
+    lower = word.lower().removeprefix(".")
+    if lower in FORMATS:
+        return lower
+    return _BY_SUFFIX.get(f".{lower}") or languages.by_word(lower)
+
 
 def detect(name: str, data: bytes) -> Format:
     """The format of a file.

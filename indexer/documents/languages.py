@@ -80,6 +80,7 @@ _BY_INTERPRETER = {
     b"lua": "lua",
     b"Rscript": "r",
 }
+NAMES = frozenset([*_SUFFIXES, *_BY_NAME.values(), *_BY_INTERPRETER.values()])
 
 
 def by_name(name: str, data: bytes) -> str | None:
@@ -92,3 +93,8 @@ def by_name(name: str, data: bytes) -> str | None:
     if match is None:
         return None
     return _BY_INTERPRETER.get(match[1].rstrip(b"0123456789"))
+
+
+def by_word(word: str) -> str | None:
+    """The language that goes by this name, file suffix or file name, in lower case."""
+    return word if word in NAMES else _BY_SUFFIX.get(f".{word}") or _BY_NAME.get(word)

@@ -1,30 +1,26 @@
-"""Columns of documents that conditions look at, each different value judged once a filter."""
+"""Conditions on one field: which column each looks at, and what passes."""
 
-import fnmatch
-import json
-import os
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection, select
 
+from indexer.storage.filters.column import Column, Ids
+from indexer.storage.filters.glob import path_matcher
+from indexer.storage.filters.metadata import MetadataColumns
 from indexer.storage.filters.where import (
+    Compared,
     Documents,
     Format,
+    HasMetadata,
     Language,
     Leaf,
     Metadata,
     Modified,
     Path,
+    Tag,
 )
 from indexer.storage.tables import DocumentRow, FileRow
-
-Ids = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 _COLUMNS: dict[str, Any] = {
     "path": select(DocumentRow.id, FileRow.path).join(FileRow, FileRow.id == DocumentRow.file_id),
@@ -37,36 +33,40 @@ _COLUMNS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Column:
-    """A value of each document."""
+class Columns:
+    """The columns of one generation, each read when a condition first asks for it."""
 
-    documents: Ids
-    numbers: Ids  # of each document's value among `values`
-    values: tuple[Any, ...]  # the different ones
+    def __init__(self) -> None:
+        self._columns: dict[str, Column] = {}
+        self._metadata: MetadataColumns | None = None
 
-    @classmethod
-    def read(cls, connection: Connection, name: str) -> Self:
-        """A column by its name in `condition_of`."""
-        rows = connection.execute(_COLUMNS[name]).all()
-        known: dict[Any, int] = {}
-        numbers = [known.setdefault(value, len(known)) for _, value in rows]
-        documents = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-        return cls(documents, np.array(numbers, np.int64), tuple(known))
+    def passing(self, connection: Connection, where: Leaf) -> Ids:
+        """Ids of the documents for which the condition holds.
 
-    def passing(self, holds: Callable[[Any], bool]) -> Ids:
-        """Documents whose value passes."""
-        verdicts = np.fromiter(map(holds, self.values), np.bool_, len(self.values))
-        passing: Ids = self.documents[verdicts[self.numbers]]
-        return passing
+        Raises:
+            QueryError: a path pattern or an operand that means nothing.
+        """
+        if isinstance(where, Metadata | HasMetadata | Compared | Tag):
+            if self._metadata is None:
+                self._metadata = MetadataColumns.of(_read(connection, "metadata"))
+            return self._metadata.passing(where)
+        name, holds = _condition(where)
+        if name not in self._columns:
+            self._columns[name] = _read(connection, name)
+        return self._columns[name].passing(holds)
 
 
-def condition_of(where: Leaf) -> tuple[str, Callable[[Any], bool]]:
+def _read(connection: Connection, name: str) -> Column:
+    return Column.of((row[0], row[1]) for row in connection.execute(_COLUMNS[name]))
+
+
+def _condition(
+    where: Path | Format | Language | Modified | Documents,
+) -> tuple[str, Callable[[Any], bool]]:
     """(column, whether a value of it passes)."""
     match where:
         case Path(pattern):
-            matches = re.compile(fnmatch.translate(pattern), re.DOTALL).match
-            return "path", lambda path: matches(os.fsdecode(path)) is not None
+            return "path", path_matcher(pattern)
         case Format(names):
             return "format", names.__contains__
         case Language(names):
@@ -76,15 +76,5 @@ def condition_of(where: Leaf) -> tuple[str, Callable[[Any], bool]]:
                 "modified",
                 lambda ns: (since is None or ns >= since) and (until is None or ns < until),
             )
-        case Metadata(key, value):
-            return "metadata", lambda text: _holds(json.loads(text).get(key), value)
         case Documents():
             raise AssertionError("ids are no column")
-
-
-def _holds(found: Any, value: str) -> bool:
-    if isinstance(found, list):
-        return any(_holds(item, value) for item in found)
-    if isinstance(found, bool):
-        return value == ("true" if found else "false")
-    return found is not None and str(found) == value

@@ -14,7 +14,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.storage import catalog
 from indexer.storage.catalog import Head
-from indexer.storage.filters.columns import Column, Ids, Mask, condition_of
+from indexer.storage.filters.column import Ids, Mask
+from indexer.storage.filters.columns import Columns
 from indexer.storage.filters.where import AllOf, AnyOf, Documents, Leaf, Not, Where
 from indexer.storage.tables import ChunkRow
 
@@ -40,7 +41,7 @@ class FieldTable:
     chunks: Ids  # ascending
     documents_of: Ids  # document id of each
     embeddings_of: Ids  # embedding id of each
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
     masks: dict[Where, Allowed] = field(default_factory=dict)
 
     @classmethod
@@ -90,7 +91,7 @@ class FieldTable:
             chunks=np.concatenate([self.chunks, documents[:, 0]]),
             documents_of=np.concatenate([self.documents_of, documents[:, 1]]),
             embeddings_of=np.concatenate([self.embeddings_of, embeddings[:, 1]]),
-            columns={},
+            columns=Columns(),
             masks={},
         )
 
@@ -136,10 +137,7 @@ class FieldTable:
         return np.full(size, value, np.bool_)
 
     def _column_mask(self, connection: Connection, where: Leaf) -> Mask:
-        name, holds = condition_of(where)
-        if name not in self.columns:
-            self.columns[name] = Column.read(connection, name)
-        passing = self.columns[name].passing(holds)
+        passing = self.columns.passing(connection, where)
         mask = self._every(False)
         mask[passing[passing < len(mask)]] = True  # those beyond have no chunk
         return mask

@@ -24,7 +24,7 @@ class SharedFields:
         """What the filter lets through at `head`, at which the connection's transaction stands.
 
         Raises:
-            QueryError: too many conditions.
+            QueryError: too many conditions, or one that means nothing.
         """
         check_size(where)
         with self._lock:

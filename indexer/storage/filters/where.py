@@ -1,9 +1,10 @@
-"""Conditions on documents, as frozen data. Nothing here is parsed or run: values are compared.
+"""Conditions on documents, as frozen data; `columns` and `metadata` say what each means.
 
-AllOf((Format(frozenset({"markdown"})), Not(Path("*/archive/*"))))
+AllOf((Format(frozenset({"markdown"})), Not(Path("archive/**"))))
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from indexer.errors import QueryError
@@ -13,7 +14,7 @@ MAX_CONDITIONS = 200  # of one filter; more is a mistake, or an attempt to keep 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The file's absolute path matches a shell pattern, in which `*` matches slashes too."""
+    """The file's absolute path matches a shell pattern; see `glob`."""
 
     pattern: str
 
@@ -40,12 +41,44 @@ class Modified:
     until_ns: int | None = None
 
 
+class Order(StrEnum):
+    """How one value stands to another."""
+
+    BELOW = "<"
+    UP_TO = "<="
+    ABOVE = ">"
+    FROM = ">="
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """A field of the front matter is this, written as text, or a list that holds it (tags)."""
+    """A field of the front matter, or a member of the list there, is this; see `values.equals`."""
+
+    key: str  # a.b is b inside a; case does not matter
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasMetadata:
+    """A field of the front matter is there, and not empty."""
 
     key: str
-    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A field of the front matter is a number or date that stands so to the operand."""
+
+    key: str
+    order: Order
+    operand: str  # a number, or a date as in `dates`
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """`tags` or `tag` of the front matter name this, in a list or between commas, in any case."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +109,9 @@ class AnyOf:
     conditions: tuple["Where", ...]
 
 
-Leaf: TypeAlias = Path | Format | Language | Modified | Metadata | Documents
+Leaf: TypeAlias = (
+    Path | Format | Language | Modified | Metadata | HasMetadata | Compared | Tag | Documents
+)
 Where: TypeAlias = Leaf | Not | AllOf | AnyOf
 
 

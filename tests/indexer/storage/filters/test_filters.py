@@ -1,6 +1,6 @@
 """Filters decide before the k best are taken: exactly k hits whenever k chunks match."""
 
-import fnmatch
+import re
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,17 @@ from indexer.storage.commit import Writer
 from indexer.storage.filters.where import (
     AllOf,
     AnyOf,
+    Compared,
     Documents,
     Format,
+    HasMetadata,
     Language,
     Metadata,
     Modified,
     Not,
+    Order,
     Path,
+    Tag,
     Where,
 )
 from indexer.storage.tables import DocumentRow, FileRow
@@ -29,6 +33,17 @@ from indexer.types import Changes, Chunk, FileChange, FileStamp, Kind, embedding
 from indexer.types import PreparedDocument as Prepared
 
 FORMATS, LANGUAGES, TAGS = ("markdown", "pdf", "text"), ("english", "german", ""), ("a", "b", "c")
+# What a pattern matches on this shelf, as an expression told without our matcher.
+PATTERNS = {
+    "**": r".*",
+    "*": r".*",
+    "/notes/*": r"/notes/.*",
+    "/archive/*": r"never",
+    "archive": r"/archive/.*",
+    "old/*.md": r"/archive/old/.*",
+    "/notes/1?.md": r"/notes/1.\.md",
+    "*.pdf": r"never",
+}
 
 
 def texts_of(path: str) -> tuple[str, str]:
@@ -56,7 +71,7 @@ class Shelf:
                 "path": path,
                 "format": FORMATS[int(rng.integers(3))],
                 "mtime": int(rng.integers(0, 100)),
-                "metadata": {"tags": [t for t in TAGS if rng.random() < 0.4], "n": i % 4},
+                "metadata": self.metadata(i, [t for t in TAGS if rng.random() < 0.4]),
             }
             self.facts[path] = facts
             file, stored = self.change(facts)
@@ -71,6 +86,22 @@ class Shelf:
             )
             for path, language in now.connection.execute(rows):
                 self.facts[path.decode()]["language"] = language
+
+    @staticmethod
+    def metadata(i: int, tags: list[str]) -> dict[str, Any]:
+        """Tags are written in three ways, and every fourth document has no date."""
+        written = (tags, ", ".join(tags).upper(), [tags])[i % 3]
+        said = {"tags": written, "n": i % 4, "Author": {"name": f"Name {i % 2}"}}
+        return said | ({"date": f"2024-0{i % 4}-15"} if i % 4 else {})
+
+    @staticmethod
+    def tags_of(metadata: dict[str, Any]) -> list[str]:
+        match metadata["tags"]:
+            case str(text):
+                return text.lower().split(", ")
+            case [[*tags]] | [*tags]:
+                return tags
+        raise AssertionError(metadata)
 
     def change(self, facts: dict[str, Any]) -> tuple[FileChange, dict[bytes, Any]]:
         path = facts["path"]
@@ -103,7 +134,7 @@ class Shelf:
     def has(self, where: Any, facts: dict[str, Any]) -> bool:
         match where:
             case Path(pattern):
-                return fnmatch.fnmatchcase(facts["path"], pattern)
+                return re.fullmatch(PATTERNS[pattern], facts["path"]) is not None
             case Format(names):
                 return facts["format"] in names
             case Language(names):
@@ -112,11 +143,37 @@ class Shelf:
                 return (since is None or facts["mtime"] >= since) and (
                     until is None or facts["mtime"] < until
                 )
-            case Metadata("tags", value):
-                return value in facts["metadata"]["tags"]
+        return self.says(where, facts["metadata"])
+
+    def says(self, where: Any, metadata: dict[str, Any]) -> bool:
+        month = metadata["n"]  # of those with a date
+        match where:
+            case Tag(name):
+                return name.lower() in self.tags_of(metadata)
+            case Metadata("author.name", value):
+                return bool(metadata["Author"]["name"].lower() == value.lower())
+            case Metadata("date", "2024-02"):
+                return bool(month == 2)
             case Metadata(key, value):
-                return str(facts["metadata"].get(key)) == value
+                return str(metadata.get(key)) == value
+            case HasMetadata("tags"):
+                return any(self.tags_of(metadata))
+            case HasMetadata(key):
+                return bool(key == "author")
+            case Compared("n", order, operand):
+                return self.stands(order, metadata["n"], int(operand))
+            case Compared("date", order, operand):
+                return month > 0 and self.stands(order, month, int(operand[-2:]))
         raise AssertionError(where)
+
+    @staticmethod
+    def stands(order: Order, left: int, right: int) -> bool:
+        return {
+            Order.BELOW: left < right,
+            Order.UP_TO: left <= right,
+            Order.ABOVE: left > right,
+            Order.FROM: left >= right,
+        }[order]
 
     def matching(self, where: Where, ids: dict[str, int]) -> list[str]:
         return [path for path, facts in self.facts.items() if self.holds(where, facts, ids)]
@@ -126,13 +183,19 @@ def ids_of(reader: Collection) -> dict[str, int]:
     return {item.path.decode(): item.id for item in reader.documents(limit=1000)}
 
 
+orders = st.sampled_from(list(Order))
 leaves = st.one_of(
-    st.sampled_from(["*", "/notes/*", "*/old/*", "/notes/1?.md", "[", "*.pdf"]).map(Path),
+    st.sampled_from(sorted(PATTERNS)).map(Path),
     st.frozensets(st.sampled_from([*FORMATS, "html"])).map(Format),
     st.frozensets(st.sampled_from([*LANGUAGES, "xx"])).map(Language),
     st.builds(Modified, st.none() | st.integers(0, 100), st.none() | st.integers(0, 100)),
-    st.builds(Metadata, st.just("tags"), st.sampled_from([*TAGS, "z"])),
+    st.sampled_from([*TAGS, "A", "z"]).map(Tag),
     st.builds(Metadata, st.sampled_from(["n", "absent"]), st.sampled_from(["0", "3", "None x"])),
+    st.builds(Metadata, st.just("author.name"), st.sampled_from(["name 1", "NAME 0", "name"])),
+    st.just(Metadata("date", "2024-02")),
+    st.sampled_from(["tags", "author", "absent"]).map(HasMetadata),
+    st.builds(Compared, st.just("n"), orders, st.sampled_from(["-1", "0", "2", "3"])),
+    st.builds(Compared, st.just("date"), orders, st.sampled_from(["2024-01", "2024-03"])),
     st.frozensets(st.integers(-5, 80), max_size=20).map(Documents),
 )
 wheres = st.recursive(
@@ -182,7 +245,7 @@ def test_any_filter_gives_what_brute_force_gives(shelf: Shelf) -> None:
 def test_lexical_filter_that_leaves_many_looks_deep_enough(shelf: Shelf, monkeypatch: Any) -> None:
     monkeypatch.setattr("indexer.storage.snapshot._FEW_CHUNKS", 0)
     with shelf.world.reader() as reader:
-        hits = found(reader, reader.lexical("word", 30, Path("/archive/*")))
+        hits = found(reader, reader.lexical("word", 30, Path("/archive/**")))
     assert len(hits) == 30
     assert all("/archive/" in text for text in hits)
 
@@ -245,7 +308,7 @@ def test_filter_after_a_search_that_read_new_vectors_knows_every_chunk(shelf: Sh
 
 
 def test_endless_filter_is_refused(shelf: Shelf) -> None:
-    where: Where = Path("*")
+    where: Where = Path("**")
     for _ in range(300):
         where = Not(where)
     with (
@@ -253,3 +316,12 @@ def test_endless_filter_is_refused(shelf: Shelf) -> None:
         pytest.raises(QueryError, match="more than 200 conditions"),
     ):
         reader.dense(shelf.world.vector_of("q"), 1, where)
+
+
+def test_pattern_that_means_nothing_is_refused_and_harms_nobody_else(shelf: Shelf) -> None:
+    query = shelf.world.vector_of("q")
+    with shelf.world.reader() as reader:
+        for where in (Path("["), Compared("n", Order.FROM, "many")):
+            with pytest.raises(QueryError):
+                reader.dense(query, 1, where)
+        assert len(_all(reader, query, Path("/notes/*"))) == 80
