@@ -22,16 +22,32 @@ class Column:
     @classmethod
     def of(cls, rows: Iterable[tuple[int, Any]]) -> Self:
         """The column of (owner, value) pairs."""
-        owners: list[int] = []
-        numbers: list[int] = []
-        known: dict[Any, int] = {}
+        growing = GrowingColumn()
         for owner, value in rows:
-            owners.append(owner)
-            numbers.append(known.setdefault(value, len(known)))
-        return cls(np.array(owners, np.int64), np.array(numbers, np.int64), tuple(known))
+            growing.add(owner, value)
+        return cls(*growing.parts())
 
     def passing(self, holds: Callable[[Any], bool]) -> Ids:
         """Owners of a value that passes."""
         verdicts = np.fromiter(map(holds, self.values), np.bool_, len(self.values))
         passing: Ids = self.owners[verdicts[self.numbers]]
         return passing
+
+
+class GrowingColumn:
+    """A column that is being read; numbers in lists, a million tuples would keep the GC busy."""
+
+    def __init__(self) -> None:
+        self._owners: list[int] = []
+        self._numbers: list[int] = []
+        self._known: dict[Any, int] = {}
+
+    def add(self, owner: int, value: Any) -> None:
+        """One more value of an owner."""
+        self._owners.append(owner)
+        self._numbers.append(self._known.setdefault(value, len(self._known)))
+
+    def parts(self) -> tuple[Ids, Ids, tuple[Any, ...]]:
+        """What a `Column` is made of."""
+        owners, numbers = (np.array(ids, np.int64) for ids in (self._owners, self._numbers))
+        return owners, numbers, tuple(self._known)

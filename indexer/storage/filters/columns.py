@@ -6,15 +6,14 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from indexer.storage.filters.column import Column, Ids
-from indexer.storage.filters.glob import path_matcher
+from indexer.storage.filters.glob import matchable, path_matcher
 from indexer.storage.filters.metadata import MetadataColumns
 from indexer.storage.filters.where import (
     Compared,
-    Documents,
+    Field,
     Format,
     HasMetadata,
     Language,
-    Leaf,
     Metadata,
     Modified,
     Path,
@@ -40,7 +39,7 @@ class Columns:
         self._columns: dict[str, Column] = {}
         self._metadata: MetadataColumns | None = None
 
-    def passing(self, connection: Connection, where: Leaf) -> Ids:
+    def passing(self, connection: Connection, where: Field) -> Ids:
         """Ids of the documents for which the condition holds.
 
         Raises:
@@ -57,12 +56,13 @@ class Columns:
 
 
 def _read(connection: Connection, name: str) -> Column:
-    return Column.of((row[0], row[1]) for row in connection.execute(_COLUMNS[name]))
+    rows = ((row[0], row[1]) for row in connection.execute(_COLUMNS[name]))
+    if name == "path":
+        rows = ((document_id, matchable(path)) for document_id, path in rows)
+    return Column.of(rows)
 
 
-def _condition(
-    where: Path | Format | Language | Modified | Documents,
-) -> tuple[str, Callable[[Any], bool]]:
+def _condition(where: Path | Format | Language | Modified) -> tuple[str, Callable[[Any], bool]]:
     """(column, whether a value of it passes)."""
     match where:
         case Path(pattern):
@@ -76,5 +76,3 @@ def _condition(
                 "modified",
                 lambda ns: (since is None or ns >= since) and (until is None or ns < until),
             )
-        case Documents():
-            raise AssertionError("ids are no column")

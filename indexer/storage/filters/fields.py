@@ -16,7 +16,7 @@ from indexer.storage import catalog
 from indexer.storage.catalog import Head
 from indexer.storage.filters.column import Ids, Mask
 from indexer.storage.filters.columns import Columns
-from indexer.storage.filters.where import AllOf, AnyOf, Documents, Leaf, Not, Where
+from indexer.storage.filters.where import AllOf, AnyOf, Documents, Field, Not, Where
 from indexer.storage.tables import ChunkRow
 
 
@@ -136,7 +136,7 @@ class FieldTable:
         size = int(self.documents_of.max()) + 1 if len(self.documents_of) else 1
         return np.full(size, value, np.bool_)
 
-    def _column_mask(self, connection: Connection, where: Leaf) -> Mask:
+    def _column_mask(self, connection: Connection, where: Field) -> Mask:
         passing = self.columns.passing(connection, where)
         mask = self._every(False)
         mask[passing[passing < len(mask)]] = True  # those beyond have no chunk

@@ -25,14 +25,19 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _WILD = re.compile(r"(?:\\.|[^\\*?\[])*[*?\[]", re.DOTALL)
 
 
-def path_matcher(pattern: str) -> Callable[[bytes], bool]:
-    """Whether an absolute path, as `os.fsencode` gives it, matches.
+def path_matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a path, as `matchable` gives it, matches.
 
     Raises:
         QueryError: the pattern means nothing.
     """
     matches = re.compile(_expression(_composed(pattern)), re.DOTALL).fullmatch
-    return lambda path: matches(_composed(os.fsdecode(path)).removeprefix("/")) is not None
+    return lambda path: matches(path) is not None
+
+
+def matchable(path: bytes) -> str:
+    """An absolute path, as `os.fsencode` gives it, as patterns are matched against it."""
+    return _composed(os.fsdecode(path)).removeprefix("/")
 
 
 def _composed(text: str) -> str:

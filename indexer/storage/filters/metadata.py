@@ -1,13 +1,14 @@
 """What documents say of themselves (front matter and the like), as a column for each key."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from indexer.storage.filters.column import Column, Ids
+from indexer.storage.filters.column import Column, GrowingColumn, Ids
 from indexer.storage.filters.values import Scalar, compares, equals, folded, has_tag, is_something
 from indexer.storage.filters.where import Compared, HasMetadata, Metadata, Tag
 
@@ -25,11 +26,12 @@ class MetadataColumns:
     @classmethod
     def of(cls, texts: Column) -> Self:
         """The columns of metadata in JSON; each different text is read once."""
-        rows: dict[str, list[tuple[int, Scalar]]] = {}
+        by_key: dict[str, GrowingColumn] = defaultdict(GrowingColumn)
+        spelled = _Spelled(by_key)
         for number, text in enumerate(texts.values):
-            for key, value in _pairs(json.loads(text), ""):
-                rows.setdefault(folded(key), []).append((number, value))
-        return cls(texts, {key: Column.of(pairs) for key, pairs in rows.items()})
+            for key, value in json.loads(text).items():
+                _add(spelled, key, number, value)
+        return cls(texts, {key: Column(*column.parts()) for key, column in by_key.items()})
 
     def passing(self, where: MetadataLeaf) -> Ids:
         """Ids of the documents of which a value passes."""
@@ -56,15 +58,26 @@ class MetadataColumns:
                 return (wanted, *inside), is_something
 
 
-def _pairs(value: Any, key: str) -> Iterator[tuple[str, Scalar]]:
-    """(key, value) of all that is said; readers have limited how deep and how much that is."""
-    if isinstance(value, dict):
+class _Spelled(dict[str, GrowingColumn]):
+    """Columns by keys as they are spelled; spellings of one key share a column."""
+
+    def __init__(self, by_key: dict[str, GrowingColumn]) -> None:
+        super().__init__()
+        self._by_key = by_key
+
+    def __missing__(self, key: str) -> GrowingColumn:
+        column = self[key] = self._by_key[folded(key)]
+        return column
+
+
+def _add(columns: _Spelled, key: str, number: int, value: Any) -> None:
+    """Add all that a value says; readers have limited how deep and how much that is."""
+    if isinstance(value, str | int | float):
+        # Truths as text: they must not be taken for 1 or 0.
+        columns[key].add(number, str(value).lower() if isinstance(value, bool) else value)
+    elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _pairs(item, f"{key}.{name}" if key else name)
+            _add(columns, f"{key}.{name}", number, item)
     elif isinstance(value, list):
         for item in value:
-            yield from _pairs(item, key)
-    elif isinstance(value, bool):  # as text: it must not be taken for 1 or 0
-        yield key, "true" if value else "false"
-    elif value is not None:
-        yield key, value
+            _add(columns, key, number, item)

@@ -109,9 +109,10 @@ class AnyOf:
     conditions: tuple["Where", ...]
 
 
-Leaf: TypeAlias = (
-    Path | Format | Language | Modified | Metadata | HasMetadata | Compared | Tag | Documents
-)
+Field: TypeAlias = (
+    Path | Format | Language | Modified | Metadata | HasMetadata | Compared | Tag
+)  # what a column tells
+Leaf: TypeAlias = Field | Documents
 Where: TypeAlias = Leaf | Not | AllOf | AnyOf
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.search.where import MAX_CHARS, MAX_DEPTH, parse_where
 from indexer.errors import QueryError
-from indexer.storage.filters.glob import path_matcher
+from indexer.storage.filters.glob import matchable, path_matcher
 from indexer.storage.filters.where import MAX_CONDITIONS, Path
 
 PAGE = (FilePath(__file__).parents[4] / "docs/filters.md").read_text(encoding="utf-8")
@@ -58,4 +58,4 @@ def test_pattern_of_the_page_matches(pattern: str, path: str | bytes, expected: 
     where = parse_where(f"path:{pattern}")
     assert isinstance(where, Path)
     data = path if isinstance(path, bytes) else path.encode()
-    assert path_matcher(where.pattern)(data) is expected
+    assert path_matcher(where.pattern)(matchable(data)) is expected

@@ -92,6 +92,7 @@ class Shelf:
         """Tags are written in three ways, and every fourth document has no date."""
         written = (tags, ", ".join(tags).upper(), [tags])[i % 3]
         said = {"tags": written, "n": i % 4, "Author": {"name": f"Name {i % 2}"}}
+        said |= {"draft": i % 5 == 0, "nothing": None}
         return said | ({"date": f"2024-0{i % 4}-15"} if i % 4 else {})
 
     @staticmethod
@@ -152,6 +153,8 @@ class Shelf:
                 return name.lower() in self.tags_of(metadata)
             case Metadata("author.name", value):
                 return bool(metadata["Author"]["name"].lower() == value.lower())
+            case Metadata("draft", value):
+                return metadata["draft"] is (value == "yes")
             case Metadata("date", "2024-02"):
                 return bool(month == 2)
             case Metadata(key, value):
@@ -192,8 +195,9 @@ leaves = st.one_of(
     st.sampled_from([*TAGS, "A", "z"]).map(Tag),
     st.builds(Metadata, st.sampled_from(["n", "absent"]), st.sampled_from(["0", "3", "None x"])),
     st.builds(Metadata, st.just("author.name"), st.sampled_from(["name 1", "NAME 0", "name"])),
+    st.sampled_from(["yes", "false"]).map(lambda value: Metadata("draft", value)),
     st.just(Metadata("date", "2024-02")),
-    st.sampled_from(["tags", "author", "absent"]).map(HasMetadata),
+    st.sampled_from(["tags", "author", "nothing"]).map(HasMetadata),
     st.builds(Compared, st.just("n"), orders, st.sampled_from(["-1", "0", "2", "3"])),
     st.builds(Compared, st.just("date"), orders, st.sampled_from(["2024-01", "2024-03"])),
     st.frozensets(st.integers(-5, 80), max_size=20).map(Documents),

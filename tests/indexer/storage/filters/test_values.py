@@ -84,6 +84,7 @@ def test_value_is_a_tag(name: str, found: Scalar, expected: bool) -> None:
         (Order.BELOW, "10", "nine", False),
         (Order.BELOW, "1e3", "true", False),
         (Order.FROM, "-1", -0.5, True),
+        (Order.FROM, "2020-01", "some day", False),
         (Order.FROM, "2020-06", 2021, False),
         (Order.ABOVE, "10", "9" * 5_000, False),
         (Order.FROM, "2024-01-01T12:00Z", "2024-01-01T14:00+02:00", True),
