@@ -116,7 +116,8 @@ def _language(term: Term) -> Where:
         if found is None:
             raise term.error(
                 "no language that documents are told apart by. Write a code such as de, or one of "
-                f"{', '.join(sorted(STEMMERS))}; all others are unknown.",
+                f"{', '.join(sorted(STEMMERS))}, or unknown, as Chinese is and what has a script "
+                "of its own.",
                 value,
             )
         names.add(found)

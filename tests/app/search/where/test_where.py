@@ -168,7 +168,7 @@ def test_text_means(text: str, expected: Where) -> None:
         ('tag:"a', "character 5, '\"a': this quote is never closed"),
         ("langauge:de", r"character 1, 'langauge': .*Did you mean language\?.*meta\.langauge"),
         ("format:md", r"Did you mean type\?.*meta\.format"),
-        ("lang:zh", "character 6, 'zh': no language.*german.*all others are unknown"),
+        ("lang:zh", "character 6, 'zh': no language.*german.*or unknown, as Chinese is"),
         ("type:(md, markdwon)", "character 11, 'markdwon': .*Did you mean markdown"),
         ("type>md", "character 1, 'type': this field has no order. Write type: instead of >"),
         ("id:x", "character 4, 'x': ids are whole numbers"),
