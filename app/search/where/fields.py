@@ -139,10 +139,7 @@ def _is_star(term: Term, value: Value) -> bool:
     if value.is_quoted or "*" not in value.text:
         return False
     if value.text != "*":
-        raise term.error(
-            f'* stands for any value, not for a part of one. Quote what it is: "{value.text}".',
-            value,
-        )
+        raise term.error("* stands for any value, not for a part of one. Quote the value.", value)
     return True
 
 

@@ -124,7 +124,9 @@ def _class(found: re.Match[str]) -> str:
     for low, high in _RANGE.findall(found[2]):
         first, last = _plain(low), _plain(high or low)
         if first > last:
-            raise QueryError(f"the range {low}-{high} is empty. Write it the other way round.")
+            raise QueryError(
+                f"the range {low + '-' + high!r} is empty. Write it the other way round."
+            )
         members += f"{re.escape(first)}-{re.escape(last)}"
     return f"(?!/)[{'^' if found[1] else ''}{members}]"
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from app.search.where import parse_where
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.spec import ModelSpec
+from indexer.paths import display_path
 from indexer.pipeline.run import index
 from indexer.storage.collection import Collection
 from indexer.storage.commit import Writer
-from indexer.types import Kind, display_path
+from indexer.types import Kind
 
 FILES = {
     b"docs/plan.md": "---\ntitle: The Plan\ntags: [Draft, work]\ndate: 2024-05-01\npriority: 3\n"

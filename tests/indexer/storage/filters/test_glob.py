@@ -98,7 +98,7 @@ def test_names_that_are_not_utf8_are_matched_by_stars_bytes_and_what_argv_holds(
         ("[", "not closed"),
         ("a[]", "not closed"),
         ("a[!]", "not closed"),
-        ("[z-a]", "range z-a is empty"),
+        ("[z-a]", "range 'z-a' is empty"),
         ("a**", "stands alone"),
         ("docs/**.md", "stands alone"),
         ("a\\", "ends in a backslash"),
