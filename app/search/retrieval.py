@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from app.search.fusion import Candidate, Fused, full_lexical, fuse
 from app.search.query import Mode
 from indexer.storage.filters.where import Where
+from indexer.storage.lexical_query import LexicalQuery, literal, parse_query
 from indexer.storage.snapshot import Snapshot
-from indexer.types import Scan, StoredFile, Vector
+from indexer.types import Kind, Scan, StoredFile, Vector
 
 # Chunks looked at per wanted document at first; doubled until there are k different documents.
 CHUNKS_PER_DOCUMENT = 4
@@ -24,6 +25,12 @@ class Question:
     vector: Vector | None = None  # None in lexical mode
     where: Where | None = None  # which documents' chunks may be found
     scan: Scan = Scan.CHEAPEST
+    kind: Kind = Kind.QUERY  # of a passage all is words
+
+    @property
+    def query(self) -> LexicalQuery:
+        """The text, read; its vector is that of `query.text`."""
+        return parse_query(self.text) if self.kind is Kind.QUERY else literal(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +66,12 @@ def _search(
 ) -> tuple[dict[int, float], dict[int, float]]:
     """{chunk id: cosine} and {chunk id: BM25} of the best chunks; {} for what is not asked."""
     dense, lexical = {}, {}
-    where = question.where
+    query, where = question.query, question.where
     if question.vector is not None:
-        meant = now.dense(question.vector, depth, where, question.scan)
+        meant = now.dense(question.vector, depth, where, question.scan, query.constraints)
         dense = {hit.chunk_id: hit.score for hit in meant}
     if question.mode is not Mode.DENSE:
-        said = now.lexical(question.text, depth, where)
+        said = now.lexical(query, depth, where)
         lexical = {hit.chunk_id: hit.score for hit in said}
     return dense, lexical
 
@@ -81,7 +88,7 @@ def _complete(
     only_words = [chunk_id for chunk_id in lexical if chunk_id not in dense]
     only_meant = [chunk_id for chunk_id in dense if chunk_id not in lexical]
     dense.update(now.cosines(question.vector, only_words))
-    lexical.update(now.lexical_scores(question.text, only_meant))
+    lexical.update(now.lexical_scores(question.query, only_meant))
 
 
 def _candidates(
@@ -101,7 +108,7 @@ def _rank(now: Snapshot, question: Question, candidates: list[Candidate]) -> lis
     match question.mode:
         case Mode.HYBRID:
             scores = (candidate.lexical for candidate in candidates)
-            return fuse(candidates, full_lexical(scores, now.lexical_weight(question.text)))
+            return fuse(candidates, full_lexical(scores, now.lexical_weight(question.query)))
         case Mode.DENSE:
             return fuse(candidates, 1.0, weight=1.0)
         case Mode.LEXICAL:

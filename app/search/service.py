@@ -108,11 +108,13 @@ class SearchService:
         A writer may have embedded the collection under another contract meanwhile: then the vector
         means nothing, and the query is embedded again.
         """
-        question = Question(query.text, query.mode, where=query.where, scan=self._scan)
+        question = Question(
+            query.text, query.mode, where=query.where, scan=self._scan, kind=query.kind
+        )
         while True:
             contract = collection.contract
             if query.mode is not Mode.LEXICAL:
-                vector = self._vector(query, collection, contract)
+                vector = self._vector(question.query.text, query, collection, contract)
                 question = replace(question, vector=vector)
             with collection.snapshot() as now:
                 if question.vector is not None and now.head.contract != contract:
@@ -125,10 +127,12 @@ class SearchService:
                 self._watch(name, collection, question.vector)
             return found
 
-    def _vector(self, query: Query, collection: Collection, contract: Contract) -> Vector:
-        """The query's vector, shape (dimension,)."""
+    def _vector(
+        self, text: str, query: Query, collection: Collection, contract: Contract
+    ) -> Vector:
+        """The vector of the query's text without its marks, shape (dimension,)."""
         embedder = self.embedder(contract)
         if self._admit is not None:
             self._admit(collection, embedder)
-        vector: Vector = embedder.embed([query.text], query.kind, query.instruction)[0]
+        vector: Vector = embedder.embed([text], query.kind, query.instruction)[0]
         return vector

@@ -1,4 +1,4 @@
-"""The stretch of a chunk that best shows why it was found, with its matching words marked."""
+"""The stretch of a chunk that best shows why it was found, with words and phrases marked."""
 
 import unicodedata
 from bisect import bisect_left
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import regex
 
+from indexer.storage.analysis import exact_spans
 from indexer.storage.languages import STOPWORDS
+from indexer.storage.lexical_query import Phrase, parse_query
 
 # About three terminal lines: enough to judge a hit, short enough for ten of them on one screen.
 WIDTH = 240
@@ -22,6 +24,10 @@ _COMMON = frozenset(" ".join([_QUESTION_WORDS, *STOPWORDS.values()]).split())
 _FRONT_MATTER = regex.compile(r"\A---\r?\n.*?\n---\r?\n\s*", regex.DOTALL)
 
 
+_PHRASE = -1  # in place of a word's number, for a phrase
+_PHRASE_COUNTS = 100  # words: a window without the phrase that was asked for shows nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Snippet:
     """`text` is `chunk.text[start:start + len(text)]`.
@@ -35,7 +41,10 @@ class Snippet:
 
 
 def snippet(text: str, query: str, width: int = WIDTH) -> Snippet:
-    """The window of at most `width` code points with the most different words of the query."""
+    """The window of at most `width` code points with the most different words of the query.
+
+    A phrase in quotes counts more than words, and its words are marked together, elsewhere not.
+    """
     header = _FRONT_MATTER.match(text)
     skipped = header.end() if header and header.end() < len(text) else 0
     body = text[skipped:]
@@ -75,8 +84,11 @@ def _wanted(query: str) -> tuple[list[str], list[str]]:
 
 def _matches(text: str, query: str) -> list[tuple[int, int, int]]:
     """(start, end, number of the query's word) of every match, in order, without overlaps."""
-    spaced, pairs = _wanted(query)
-    found = [
+    asked = parse_query(query)
+    found = _phrases(text, asked.constraints.phrases)
+    # A phrase may stand in a heading: then its words are all there is to show.
+    spaced, pairs = _wanted(asked.words if found else asked.text)
+    found += [
         (m.start(), m.end(), number)
         for m in _WORD.finditer(text)
         for number, wanted in enumerate(spaced)
@@ -90,11 +102,25 @@ def _matches(text: str, query: str) -> list[tuple[int, int, int]]:
     return _without_overlaps(sorted(found))
 
 
+def _phrases(text: str, phrases: tuple[Phrase, ...]) -> list[tuple[int, int, int]]:
+    """(start, end, `_PHRASE`) of every phrase."""
+    if not phrases:
+        return []
+    spans = exact_spans(text)
+    words = [word for word, _, _ in spans]
+    return [
+        (spans[i][1], spans[i + len(phrase) - 1][2], _PHRASE)
+        for phrase in phrases
+        for i, word in enumerate(words)
+        if word == phrase[0] and tuple(words[i : i + len(phrase)]) == phrase
+    ]
+
+
 def _without_overlaps(found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     kept: list[tuple[int, int, int]] = []
     for start, end, number in found:
         if kept and start < kept[-1][1]:
-            kept[-1] = (kept[-1][0], max(end, kept[-1][1]), kept[-1][2])
+            kept[-1] = (kept[-1][0], max(end, kept[-1][1]), min(number, kept[-1][2]))
         else:
             kept.append((start, end, number))
     return kept
@@ -108,7 +134,8 @@ def _window(text: str, found: list[tuple[int, int, int]], width: int) -> tuple[i
     starts = [start for start, _, _ in found]
     for i, start in enumerate(starts):
         inside = found[i : bisect_left(starts, start + width * 3 // 4)]
-        count = len({number for _, _, number in inside})
+        numbers = {number for _, _, number in inside}
+        count = len(numbers) + (_PHRASE_COUNTS if _PHRASE in numbers else 0)
         if count > best_count:
             best_start, best_count = start, count
     start = max(0, min(best_start - width // 4, len(text) - width))

@@ -20,9 +20,12 @@ from typing import Any
 
 from engine import times_ms
 
-from indexer.storage.analysis import guess_language, index_terms, query_terms
-from indexer.storage.lexical import _HEAP_BYTES, BODY, HEAD, ID, NAME, open_index
-from indexer.storage.lexical_reader import BOOSTS, LexicalSnapshot
+from indexer.storage.analysis import guess_language, query_terms
+from indexer.storage.lexical import _HEAP_BYTES, open_index
+from indexer.storage.lexical_clauses import BOOSTS
+from indexer.storage.lexical_entries import make_entry
+from indexer.storage.lexical_query import literal
+from indexer.storage.lexical_reader import LexicalSnapshot
 
 SUFFIXES = "py md rst txt h c js rs pm html pod hpp cpp ts el rb go"
 ENDINGS = {f".{suffix}" for suffix in SUFFIXES.split()}
@@ -80,18 +83,12 @@ def cut(given: argparse.Namespace) -> None:
 
 def index(given: argparse.Namespace) -> None:
     """As the product indexes chunks without titles."""
-    import tantivy
-
     given.out.mkdir()
     writer = open_index(given.out, create=True).writer(_HEAP_BYTES, 1)
     with sqlite3.connect(given.texts) as texts:
         for chunk_id, text in texts.execute("SELECT id, text FROM chunks ORDER BY id"):
-            document = tantivy.Document()
-            document.add_unsigned(ID, chunk_id)
-            document.add_text(BODY, index_terms(text, guess_language([text])))
-            document.add_text(HEAD, "")
-            document.add_text(NAME, str(chunk_id // 10))
-            writer.add_document(document)
+            name, language = str(chunk_id // 10), guess_language([text])
+            writer.add_document(make_entry(chunk_id, text, (), name, language))
     writer.commit()
     writer.wait_merging_threads()
 
@@ -120,7 +117,7 @@ class Ways:
 
     def as_is(self, query: str) -> list[tuple[int, float]]:
         """Best of a word's forms, and a fifth of the others: tantivy cannot prune those."""
-        return self._snapshot.search(query, LANGUAGES, FOUND)
+        return self._snapshot.search(literal(query), LANGUAGES, FOUND)
 
     def added(self, query: str, count: int = FOUND) -> list[tuple[int, float]]:
         """All forms added up, which tantivy prunes (block-max WAND): a bound of the true score."""
@@ -134,12 +131,14 @@ class Ways:
             if self._searcher.doc_freq(field, form)
             for term in [tantivy.Query.term_query(self._schema, field, form, "freq")]
         ]
-        return self._snapshot._found(tantivy.Query.boolean_query(clauses), count)
+        return self._snapshot._found(clauses, count)
 
     def in_two_steps(self, query: str, times: int) -> tuple[list[tuple[int, float]], bool]:
         """The best so many by the bound, scored anew; and whether no other can be better."""
         bound = self.added(query, FOUND * times)
-        scores = self._snapshot.scores(query, LANGUAGES, [chunk_id for chunk_id, _ in bound])
+        scores = self._snapshot.scores(
+            literal(query), LANGUAGES, [chunk_id for chunk_id, _ in bound]
+        )
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:FOUND]
         sure = len(bound) < FOUND * times or (len(best) == FOUND and best[-1][1] > bound[-1][1])
         return best, sure

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import ir_measures
-import tantivy
 from ir_measures import Qrel, ScoredDoc, nDCG
 
-from indexer.storage import lexical_reader
-from indexer.storage.analysis import guess_language, index_terms
-from indexer.storage.lexical import BODY, HEAD, ID, NAME, open_index
+from indexer.storage import lexical_clauses
+from indexer.storage.analysis import guess_language
+from indexer.storage.lexical import open_index
+from indexer.storage.lexical_entries import BODY, HEAD, NAME, make_entry
+from indexer.storage.lexical_query import parse_query
 from indexer.storage.lexical_reader import LexicalSnapshot
 
 HEAD_BOOSTS = (0.5, 0.7, 1.0)
@@ -40,11 +41,8 @@ def build(folder: Path, corpus: list[dict[str, Any]]) -> tuple[LexicalSnapshot, 
     for number, row in enumerate(corpus):
         language = guess_language([row["text"]])
         languages.add(language)
-        document = tantivy.Document()
-        document.add_unsigned(ID, number)
-        document.add_text(BODY, index_terms(row["text"], language))
-        document.add_text(HEAD, index_terms(row.get("title", ""), language))
-        writer.add_document(document)
+        titles = (row.get("title", ""),)
+        writer.add_document(make_entry(number, row["text"], titles, "", language))
     took = (time.perf_counter() - started) / len(corpus) * 1e3
     writer.commit()
     writer.wait_merging_threads()
@@ -72,13 +70,13 @@ def measure(data: Path) -> None:
             f"{data.name}: {len(corpus)} entries, {took:.3f} ms each, languages {sorted(languages)}"
         )
         for head, tie in itertools.product(HEAD_BOOSTS, TIE_BREAKERS):
-            lexical_reader.BOOSTS = {BODY: 1.0, HEAD: head, NAME: 0.5}
-            lexical_reader._TIE_BREAKER = tie
+            lexical_clauses.BOOSTS = {BODY: 1.0, HEAD: head, NAME: 0.5}
+            lexical_clauses._TIE_BREAKER = tie
             started = time.perf_counter()
             run = [
                 ScoredDoc(row["_id"], corpus[number]["_id"], score)
                 for row in queries
-                for number, score in snapshot.search(row["text"], languages, 10)
+                for number, score in snapshot.search(parse_query(row["text"]), languages, 10)
             ]
             ms = (time.perf_counter() - started) / len(queries) * 1e3
             value = ir_measures.calc_aggregate([nDCG @ 10], qrels, run)[nDCG @ 10]

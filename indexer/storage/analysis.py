@@ -2,8 +2,9 @@
 
 Words are kept whole and stemmed by language; compounds and identifiers (`gpt-4`, `foo_bar`,
 `camelCase`, `std::vector`, `C++`) are kept whole and split; scripts written without spaces become
-bigrams; accents are folded as an alternative. Terms hold no white space, so a list of them is
-passed on as one string.
+bigrams; accents are folded as an alternative. For phrases and exclusions there is a second, exact
+form, and compounds can be looked up by their first and last part. Terms hold no white space, so a
+list of them is passed on as one string.
 """
 
 import re
@@ -14,13 +15,16 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
-from indexer.storage.languages import SCRIPTS, WORD_LANGUAGES
+from indexer.storage.languages import COMPOUNDING, SCRIPTS, WORD_LANGUAGES
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 MAX_TERM_CHARS = 100  # longer runs (base64, minified code) are cut: tantivy drops terms over 64 KiB
 _GUESS_CHARS = 2_000
 _LEAST_VOTES = 3  # different common words of a language before it is believed
 _CACHED_CHARS = 40
+_LEAST_COMPOUND = 8  # letters of a word that may be made of two
+_LEAST_PART = 4  # letters of a word that is looked for in compounds
+_LAST = "<"  # before a compound spelt backwards, to be found by its last part
 
 # Han, kana, hangul, and the scripts of South-East Asia that set no spaces between words.
 _UNSPACED = (
@@ -37,6 +41,9 @@ _EMOJI = "\u2190-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 _WORD = rf"[^\W{_UNSPACED}]+(?:[{_MARKS}]+[^\W{_UNSPACED}]*)*"
 _TOKEN = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:(?:::|->|[-.'’@&]){_WORD})*(?:\+\+|#)?|[{_EMOJI}]")
 _PART = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
+_EXACT = re.compile(
+    rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:[{_MARKS}]+[^\W_{_UNSPACED}]*)*(?:\+\+|#)?|[{_EMOJI}]"
+)
 _PLAIN = re.compile(rf"(?:[^\W\d_]|[{_MARKS}])+")
 _CASE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
@@ -75,6 +82,47 @@ def query_terms(text: str, languages: Iterable[str]) -> list[tuple[str, ...]]:
         terms = [term for language in wanted for term in _terms(token, language).split()]
         groups.setdefault(tuple(dict.fromkeys(terms)))
     return list(groups)
+
+
+def exact_words(text: str) -> list[str]:
+    """Words as they are written but for case and form, in order: what phrases are made of.
+
+    There are no stems; identifiers are in parts, so that `foo_bar` is the phrase "foo bar"; scripts
+    without spaces are in characters, so that a line break inside a word does not matter.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return [word[:MAX_TERM_CHARS] for word in _EXACT.findall(_fold_case(text))]
+
+
+def exact_spans(text: str) -> list[tuple[str, int, int]]:
+    """(exact word, start, end) of a text's words, offsets in the text as it is given."""
+    return [
+        (word, match.start(), match.end())
+        for match in _EXACT.finditer(text)
+        for word in exact_words(match.group())
+    ]
+
+
+def compound_terms(text: str, language: str) -> str:
+    """Terms that find the long words of a text by how they begin and end; "" for most languages."""
+    if language not in COMPOUNDING:
+        return ""
+    terms: dict[str, None] = {}
+    for token in _TOKEN.findall(unicodedata.normalize("NFKC", text)):
+        if _LEAST_COMPOUND <= len(token) <= _CACHED_CHARS and _PLAIN.fullmatch(token):
+            stem = _stem(_fold_case(token), language)
+            terms.update({stem: None, _LAST + stem[::-1]: None})
+    return " ".join(terms)
+
+
+def compound_prefixes(word: str, languages: Iterable[str]) -> list[str]:
+    """What terms of compounds that begin or end with a word begin with; [] for a short word."""
+    if len(word) < _LEAST_PART or not _PLAIN.fullmatch(word):
+        return []
+    stems = {_stem(word, language) for language in COMPOUNDING.intersection(languages)}
+    long = sorted(stem for stem in stems if len(stem) >= _LEAST_PART)
+    return [prefix for stem in long for prefix in (stem, _LAST + stem[::-1])]
 
 
 def guess_language(texts: Iterable[str]) -> str:

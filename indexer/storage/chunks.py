@@ -26,6 +26,7 @@ def _asked_for(column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
 
 
 _LIVE = select(ChunkRow.id).where(_asked_for(ChunkRow.id))
+_WRITTEN_AFTER = select(ChunkRow.id).where(ChunkRow.generation > bindparam("generation"))
 _OF_EMBEDDINGS = (
     select(ChunkRow.embedding_id, ChunkRow.id)
     .where(_asked_for(ChunkRow.embedding_id))
@@ -80,6 +81,11 @@ _AROUND = _CHUNKS.where(
 def live_chunks(connection: Connection, ids: Sequence[int]) -> set[int]:
     """Those of the ids that are chunks now."""
     return {row[0] for row in _rows(connection, _LIVE, ids)}
+
+
+def written_after(connection: Connection, generation: int) -> list[int]:
+    """Ids of the chunks that are new or whose file was renamed after a generation."""
+    return list(connection.scalars(_WRITTEN_AFTER, {"generation": generation}))
 
 
 def chunks_of_embeddings(connection: Connection, ids: Sequence[int]) -> dict[int, list[int]]:

@@ -21,6 +21,7 @@ from indexer.storage.engine import open_reader_engine, store_errors
 from indexer.storage.filters.shared_fields import SharedFields
 from indexer.storage.filters.where import Where
 from indexer.storage.lexical import FOLDER as LEXICAL_FOLDER
+from indexer.storage.lexical_query import UNCONSTRAINED, Constraints, LexicalQuery
 from indexer.storage.migrate import check_revision
 from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
@@ -151,13 +152,19 @@ class Collection:
         return changed
 
     def dense(
-        self, vector: npt.NDArray[np.float32], k: int, where: Where | None = None
+        self,
+        vector: npt.NDArray[np.float32],
+        k: int,
+        where: Where | None = None,
+        constraints: Constraints = UNCONSTRAINED,
     ) -> list[ScoredChunk]:
         """See `Snapshot.dense`."""
         with self.snapshot() as now:
-            return now.dense(vector, k, where)
+            return now.dense(vector, k, where, constraints=constraints)
 
-    def lexical(self, query: str, k: int, where: Where | None = None) -> list[ScoredChunk]:
+    def lexical(
+        self, query: str | LexicalQuery, k: int, where: Where | None = None
+    ) -> list[ScoredChunk]:
         """See `Snapshot.lexical`."""
         with self.snapshot() as now:
             return now.lexical(query, k, where)

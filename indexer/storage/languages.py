@@ -48,6 +48,11 @@ SCRIPTS: tuple[tuple[str, str, str], ...] = (
 
 STEMMERS = frozenset(STOPWORDS) | {language for _, _, language in SCRIPTS}
 
+# Languages that write compounds as one word.
+COMPOUNDING = frozenset(
+    {"danish", "dutch", "finnish", "german", "hungarian", "norwegian", "swedish"}
+)
+
 
 def _by_word() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}

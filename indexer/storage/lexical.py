@@ -8,8 +8,7 @@ writer left behind is not seen.
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from sqlalchemy import Connection, select
 
 from indexer.errors import StoreError
 from indexer.storage import catalog
-from indexer.storage.analysis import ANALYSIS_VERSION, index_terms
+from indexer.storage.analysis import ANALYSIS_VERSION
 from indexer.storage.catalog import Head
-from indexer.storage.encoding import decode_heading
+from indexer.storage.lexical_entries import ID, TERMS, entries, schema
 from indexer.storage.manifest import (
     TrustedFiles,
     read_json,
@@ -27,27 +26,13 @@ from indexer.storage.manifest import (
     write_bytes,
     write_json,
 )
-from indexer.storage.tables import ChunkRow, DocumentRow, FileRow
+from indexer.storage.tables import ChunkRow
 
 FOLDER, MANIFEST, SIDECAR = "lexical", "lexical.json", "lexical.trust.json"
-ID, BODY, HEAD, NAME = "chunk_id", "body", "head", "name"
-TERMS = "terms"  # our terms come joined by spaces
-_FORMAT = 1
+_FORMAT = 2
 _HEAP_BYTES = 48_000_000  # of the one indexing thread; a segment is written when it is full
 _ROWS = 1_000
 _EMPTY = -1  # before any generation: nothing written, no manifest
-
-
-def schema() -> Any:
-    """Tantivy's schema: ids fast and indexed, three bags of terms; texts stay in the catalog."""
-    import tantivy
-
-    builder = tantivy.SchemaBuilder()
-    builder.add_unsigned_field(ID, indexed=True, fast=True)
-    for name in (BODY, HEAD, NAME):
-        # Frequencies without positions: ranking needs no more and phrases are not offered.
-        builder.add_text_field(name, tokenizer_name=TERMS, index_option="freq")
-    return builder.build()
 
 
 def open_index(path: Path, create: bool = False) -> Any:
@@ -106,7 +91,8 @@ class LexicalWriter:
         writer = self._index.writer(_HEAP_BYTES, 1)
         if self.generation != _EMPTY:
             self._delete(connection, writer)
-        self._add(connection, writer)
+        for entry in entries(connection, self.generation):
+            writer.add_document(entry)
         writer.commit()
         # Merges would go on changing the files behind the manifest's back.
         writer.wait_merging_threads()
@@ -119,17 +105,6 @@ class LexicalWriter:
         anew = connection.scalars(select(ChunkRow.id).where(ChunkRow.generation > self.generation))
         for ids in catalog.batches([*gone, *anew], _ROWS):
             writer.delete_documents_by_query(id_query(self._index.schema, ids))
-
-    def _add(self, connection: Connection, writer: Any) -> None:
-        import tantivy
-
-        for chunk_id, body, heading, name in _entries(connection, self.generation):
-            document = tantivy.Document()
-            document.add_unsigned(ID, chunk_id)
-            document.add_text(BODY, body)
-            document.add_text(HEAD, heading)
-            document.add_text(NAME, name)
-            writer.add_document(document)
 
     def _open(self, head: Head) -> None:
         """The copy as its manifest says, or an empty one."""
@@ -244,34 +219,6 @@ def segment_files(path: Path, meta: str) -> list[str]:
         if (stem := name.split(".")[0]) in deletes
         and (not name.endswith(".del") or name == deletes[stem])
     )
-
-
-def _entries(connection: Connection, generation: int) -> Iterator[tuple[int, str, str, str]]:
-    """(chunk id, body, head, name terms) of every chunk written after `generation`."""
-    query = (
-        select(
-            ChunkRow.id,
-            ChunkRow.text,
-            ChunkRow.heading,
-            DocumentRow.id,
-            DocumentRow.title,
-            DocumentRow.language,
-            FileRow.path,
-        )
-        .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
-        .join(FileRow, FileRow.id == DocumentRow.file_id)
-        .where(ChunkRow.generation > generation)
-        .order_by(ChunkRow.id)
-        .execution_options(yield_per=_ROWS)
-    )
-    for _, group in groupby(connection.execute(query), key=lambda row: row[3]):
-        name_terms: str | None = None
-        for chunk_id, text, heading, _document, title, language, path in group:
-            if name_terms is None:
-                name = os.path.splitext(os.path.basename(path))[0].decode("utf-8", "replace")
-                name_terms = index_terms(name, language)
-            titles = "\n".join((title, *decode_heading(heading)))
-            yield chunk_id, index_terms(text, language), index_terms(titles, language), name_terms
 
 
 def disown_if_ahead(folder: Path, head: Head) -> None:

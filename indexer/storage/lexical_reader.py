@@ -2,12 +2,10 @@
 
 tantivy opens whatever `meta.json` lies in a folder, which a writer may change at any time and which
 may be damaged. So a snapshot gets a folder of its own: links to the files of the manifest, and the
-manifest's
-    `meta.json`.
-It also makes read-only media work, as tantivy writes a lock file beside the index it opens.
+manifest's `meta.json`. It also makes read-only media work, as tantivy writes a lock file beside the
+index it opens.
 """
 
-import math
 import os
 import shutil
 import tempfile
@@ -15,24 +13,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from indexer.storage.analysis import query_terms
-from indexer.storage.catalog import Head
-from indexer.storage.lexical import (
-    BODY,
-    FOLDER,
-    HEAD,
-    ID,
-    NAME,
-    id_query,
-    open_index,
-    read_manifest,
-    verify,
-)
+import numpy as np
+import numpy.typing as npt
 
-# benchmarks/store/lexical_boosts.py: nDCG@10 on cranfield, xquad-en, xquad-zh.
-BOOSTS = {BODY: 1.0, HEAD: 0.5, NAME: 0.5}
-_TIE_BREAKER = 0.2
-_MAX_WORDS = 256  # distinct words of a query that count; more is a pasted document
+from indexer.storage.catalog import Head
+from indexer.storage.filters.fields import ChunkSet
+from indexer.storage.lexical import FOLDER, id_query, open_index, read_manifest, verify
+from indexer.storage.lexical_clauses import Clause, Clauses, weightless, words_of
+from indexer.storage.lexical_entries import ID
+from indexer.storage.lexical_query import Constraints, LexicalQuery
+
+Ids = npt.NDArray[np.int64]
 
 
 class LexicalSnapshot:
@@ -42,81 +33,82 @@ class LexicalSnapshot:
         self.generation = generation
         self._schema = index.schema
         self._searcher = index.searcher()
+        self._clauses = Clauses(self._schema, self._searcher)
 
     @property
     def stored(self) -> int:
         """Entries held."""
         return int(self._searcher.num_docs)
 
-    def search(self, query: str, languages: Iterable[str], k: int) -> list[tuple[int, float]]:
+    def search(
+        self, query: LexicalQuery, languages: Iterable[str], k: int
+    ) -> list[tuple[int, float]]:
         """(chunk id, BM25 score), best first, ties by id; may name chunks that are gone.
 
         Args:
-            query: any string; it is taken literally, there is no syntax.
+            query: see `lexical_query`.
             languages: stemmers in use by the collection.
             k: at least 1.
         """
-        words = query_terms(query, languages)[:_MAX_WORDS]
-        if not words or self.stored == 0:
+        clauses = self._clauses.of(query, languages)
+        if not clauses or self.stored == 0:
             return []
-        found = self._found(self._build(words), min(k, self.stored))
+        found = self._found(clauses, min(k, self.stored))
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
-    def scores(self, query: str, languages: Iterable[str], ids: Sequence[int]) -> dict[int, float]:
-        """{chunk id: BM25 score} of those of the ids that hold a word of the query."""
+    def scores(
+        self, query: LexicalQuery, languages: Iterable[str], ids: Sequence[int]
+    ) -> dict[int, float]:
+        """{chunk id: BM25 score} of those of the ids that `search` can find."""
         import tantivy
 
-        words = query_terms(query, languages)[:_MAX_WORDS]
-        if not words or not ids:
+        clauses = self._clauses.of(query, languages)
+        if not clauses or not ids:
             return {}
-        # The filter must add nothing to the score, or it would differ from that of `search`.
-        these = tantivy.Query.boost_query(id_query(self._schema, ids), 0.0)
         must = tantivy.Occur.Must
-        query_of_these = tantivy.Query.boolean_query([(must, these), (must, self._build(words))])
-        return dict(self._found(query_of_these, len(ids)))
+        # The filter must add nothing to the score, or it would differ from that of `search`.
+        these = (must, weightless(id_query(self._schema, ids)))
+        one = (must, tantivy.Query.boolean_query(clauses))
+        return dict(self._found([these, one], len(ids)))
 
-    def weight(self, query: str, languages: Iterable[str]) -> float:
+    def weight(self, query: LexicalQuery, languages: Iterable[str]) -> float:
         """Sum of the words' inverse document frequencies: BM25 of about one mention of each."""
-        total = 0.0
-        for forms in query_terms(query, languages)[:_MAX_WORDS]:
-            held_by = max(self._searcher.doc_freq(BODY, form) for form in forms)
-            held_by = min(held_by, self.stored)  # tantivy still counts removed entries
-            # BM25's own idf (Robertson and Zaragoza 2009), as tantivy computes it.
-            total += math.log1p((self.stored - held_by + 0.5) / (held_by + 0.5))
-        return total
+        return sum(self._clauses.idf(forms) for forms in words_of(query, languages))
 
-    def _found(self, query: Any, limit: int) -> list[tuple[int, float]]:
-        """(chunk id, score) of the best entries."""
-        hits = self._searcher.search(query, limit, count=False).hits
-        ids = self._searcher.fast_field_values(ID, [address for _, address in hits])
-        return [(int(chunk_id), float(hit[0])) for chunk_id, hit in zip(ids, hits, strict=True)]
+    def holding(self, constraints: Constraints) -> ChunkSet:
+        """The chunks of this copy that hold the constraints, which must not be empty."""
+        import tantivy
+
+        if constraints.phrases:
+            return ChunkSet(self._ids(self._clauses.limits(constraints)), excluded=False)
+        should = tantivy.Occur.Should
+        barred = [(should, self._clauses.exactly(phrase)) for phrase in constraints.excluded]
+        return ChunkSet(self._ids(barred), excluded=True)
 
     def ids(self) -> list[int]:
         """Chunk ids held, ascending, one per entry."""
         import tantivy
 
-        if self.stored == 0:
-            return []
-        hits = self._searcher.search(tantivy.Query.all_query(), self.stored, count=False).hits
-        return sorted(self._searcher.fast_field_values(ID, [address for _, address in hits]))
+        return sorted(self._ids([(tantivy.Occur.Must, tantivy.Query.all_query())]).tolist())
 
-    def _build(self, words: list[tuple[str, ...]]) -> Any:
+    def _ids(self, clauses: list[Clause]) -> Ids:
         import tantivy
 
-        should = tantivy.Occur.Should
-        clauses = []
-        for forms in words:
-            for field, boost in BOOSTS.items():
-                terms = [
-                    tantivy.Query.term_query(self._schema, field, form, "freq") for form in forms
-                ]
-                one = (
-                    terms[0]
-                    if len(terms) == 1
-                    else tantivy.Query.disjunction_max_query(terms, _TIE_BREAKER)
-                )
-                clauses.append((should, tantivy.Query.boost_query(one, boost)))
-        return tantivy.Query.boolean_query(clauses)
+        if self.stored == 0:
+            return np.empty(0, np.int64)
+        query = tantivy.Query.const_score_query(tantivy.Query.boolean_query(clauses), 1.0)
+        hits = self._searcher.search(query, self.stored, count=False).hits
+        addresses = [address for _, address in hits]
+        return np.array(self._searcher.fast_field_values(ID, addresses), np.int64)
+
+    def _found(self, clauses: list[Clause], limit: int) -> list[tuple[int, float]]:
+        """(chunk id, score) of the best entries."""
+        import tantivy
+
+        query = tantivy.Query.boolean_query(clauses)
+        hits = self._searcher.search(query, limit, count=False).hits
+        ids = self._searcher.fast_field_values(ID, [address for _, address in hits])
+        return [(int(chunk_id), float(hit[0])) for chunk_id, hit in zip(ids, hits, strict=True)]
 
 
 def open_snapshot(folder: Path, head: Head) -> LexicalSnapshot | None:

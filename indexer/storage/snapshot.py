@@ -1,7 +1,7 @@
 """A collection at one generation: all answers come from the same read transaction."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,10 @@ from indexer.storage import canaries, catalog, chunks, documents, provenance
 from indexer.storage.canaries import StoredVector
 from indexer.storage.catalog import Head
 from indexer.storage.documents import DocumentSummary, StoredDocument
-from indexer.storage.filters.fields import Allowed
+from indexer.storage.filters.fields import Allowed, ChunkSet
 from indexer.storage.filters.shared_fields import SharedFields
 from indexer.storage.filters.where import Where
+from indexer.storage.lexical_query import UNCONSTRAINED, Constraints, LexicalQuery, parse_query
 from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.vectors.certificate import Certificate
@@ -43,6 +44,7 @@ class Snapshot:
         k: int,
         where: Where | None = None,
         scan: Scan = Scan.CHEAPEST,
+        constraints: Constraints = UNCONSTRAINED,
     ) -> list[ScoredChunk]:
         """The k chunks nearest by cosine, best first, ties by chunk id.
 
@@ -52,13 +54,15 @@ class Snapshot:
             k: at least 1; more than there are gives all.
             where: which documents' chunks may be found, decided before the k best are taken.
             scan: which vectors are scored.
+            constraints: phrases and exclusions of the query, likewise decided before. A chunk that
+                the lexical copy does not hold yet is not found under any.
 
         Raises:
             QueryError: wrong dimension, not finite, or not unit length; a filter beyond measure.
         """
         _check_vector(vector, self.head.contract.dimension)
         _check_k(k)
-        allowed = self._allowed(where)
+        allowed = self._allowed(where, constraints)
         index = self.vectors.at(self.connection, self.head)
         try:
             return self._dense(index, vector, k, allowed, scan)
@@ -107,17 +111,34 @@ class Snapshot:
         """What the vector index was measured to find; None when every search is exact."""
         return self.vectors.at(self.connection, self.head).certificate
 
-    def _allowed(self, where: Where | None) -> Allowed | None:
-        if where is None:
-            return None
-        return self.fields.allowed(self.connection, self.head, where)
+    def _allowed(
+        self, where: Where | None, constraints: Constraints = UNCONSTRAINED
+    ) -> Allowed | None:
+        among = self._holding(constraints) if constraints else None
+        return self.fields.allowed(self.connection, self.head, where, among)
 
-    def lexical(self, query: str, k: int, where: Where | None = None) -> list[ScoredChunk]:
+    def _holding(self, constraints: Constraints) -> ChunkSet:
+        """Chunks known to hold the constraints."""
+        index = self.lexical_source.at(self.head)
+        if index is None:
+            return ChunkSet(np.empty(0, np.int64), excluded=False)
+        held = index.holding(constraints)
+        if not held.excluded:
+            return held
+        if index.generation > self.head.generation:  # chunks of ours may be gone from it
+            return ChunkSet(np.setdiff1d(index.ids(), held.ids), excluded=False)
+        unknown = chunks.written_after(self.connection, index.generation)
+        return replace(held, ids=np.concatenate([held.ids, np.array(unknown, np.int64)]))
+
+    def lexical(
+        self, query: str | LexicalQuery, k: int, where: Where | None = None
+    ) -> list[ScoredChunk]:
         """The k chunks best by BM25, best first, ties by chunk id; any string is a valid query.
 
-        `where` is as in `dense`.
+        `where` is as in `dense`; phrases and exclusions hold.
         """
         _check_k(k)
+        query = _parsed(query)
         allowed = self._allowed(where)
         index = self.lexical_source.at(self.head)
         if index is None:
@@ -155,15 +176,17 @@ class Snapshot:
         ids, vectors = chunks.vectors_of_chunks(self.connection, chunk_ids, dimension)
         return dict(zip(ids, (vectors @ vector).tolist(), strict=True))
 
-    def lexical_scores(self, query: str, chunk_ids: Sequence[int]) -> dict[int, float]:
-        """{chunk id: BM25 score} of those of the chunks that hold a word of the query."""
+    def lexical_scores(
+        self, query: str | LexicalQuery, chunk_ids: Sequence[int]
+    ) -> dict[int, float]:
+        """{chunk id: BM25 score} of those of the chunks that `lexical` can find."""
         index = self.lexical_source.at(self.head)
         if index is None:
             return {}
         languages = self.lexical_source.languages(self.connection, self.head)
-        return index.scores(query, languages, chunk_ids)
+        return index.scores(_parsed(query), languages, chunk_ids)
 
-    def lexical_weight(self, query: str) -> float:
+    def lexical_weight(self, query: str | LexicalQuery) -> float:
         """About what BM25 gives a chunk with each word of the query once; 0 without any words.
 
         A word that no chunk holds counts too, so a query of which only "the" was found has a best
@@ -172,7 +195,8 @@ class Snapshot:
         index = self.lexical_source.at(self.head)
         if index is None:
             return 0.0
-        return index.weight(query, self.lexical_source.languages(self.connection, self.head))
+        languages = self.lexical_source.languages(self.connection, self.head)
+        return index.weight(_parsed(query), languages)
 
     def documents_of(
         self, chunk_ids: Sequence[int]
@@ -241,6 +265,10 @@ class Snapshot:
     def roots(self) -> tuple[bytes, ...]:
         """Paths the user asked to index, sorted."""
         return catalog.roots(self.connection)
+
+
+def _parsed(query: str | LexicalQuery) -> LexicalQuery:
+    return parse_query(query) if isinstance(query, str) else query
 
 
 def _best_first(hit: ScoredChunk) -> tuple[float, int]:

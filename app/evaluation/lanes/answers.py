@@ -17,6 +17,7 @@ from app.search.query import Mode as Way
 from app.search.retrieval import Question, retrieve
 from indexer.embedding.embedder import Embedder
 from indexer.storage.collection import Collection
+from indexer.storage.lexical_query import parse_query
 from indexer.storage.snapshot import Snapshot
 from indexer.types import Kind, Scan, Vector
 
@@ -48,7 +49,8 @@ def answer_all(
     Returns:
         ann_recalls, one a query (see `_ann_recalls`), and documents, how many can be found.
     """
-    vectors = _embed_queries(list(asked.queries.values()), embedder, on_step)
+    texts = [parse_query(text).text for text in asked.queries.values()]
+    vectors = _embed_queries(texts, embedder, on_step)
     asked.output.mkdir(parents=True, exist_ok=True)
     with collection.snapshot() as now:
         names = _names(now, asked.corpus)

@@ -34,6 +34,14 @@ class Allowed:
 
 
 @dataclass(frozen=True, eq=False)
+class ChunkSet:
+    """Some chunks, or all others."""
+
+    ids: Ids
+    excluded: bool  # the set is all chunks but these
+
+
+@dataclass(frozen=True, eq=False)
 class FieldTable:
     """Chunks and documents of one generation. Never changes but for columns read when asked for."""
 
@@ -95,18 +103,24 @@ class FieldTable:
             masks={},
         )
 
+    def narrowed(self, allowed: Allowed | None, among: ChunkSet) -> Allowed:
+        """What a filter (None: all) lets through of a set of chunks."""
+        passing = np.isin(self.chunks, among.ids, invert=among.excluded)
+        if allowed is not None:
+            passing[passing] = _holds(allowed.chunks, self.chunks[passing])
+        return self._passing(passing)
+
     def allowed(self, connection: Connection, where: Where) -> Allowed:
         """What the filter lets through; a repeated filter costs nothing."""
         found = self.masks.get(where)
         if found is None:
-            found = self._allowed(self._documents(connection, where))
+            found = self._passing(self._documents(connection, where)[self.documents_of])
             if len(self.masks) >= _KEPT_MASKS:
                 self.masks.clear()
             self.masks[where] = found
         return found
 
-    def _allowed(self, documents: Mask) -> Allowed:
-        passing = documents[self.documents_of]
+    def _passing(self, passing: Mask) -> Allowed:
         chunks = _by_id(self.chunks[passing])
         return Allowed(chunks, _by_id(self.embeddings_of[passing]), int(passing.sum()))
 
@@ -157,6 +171,14 @@ def _pairs(connection: Connection, column: InstrumentedAttribute[int], last: int
     pairs = np.fromiter(flat, np.int64).reshape(-1, 2)
     ordered: Ids = pairs[np.argsort(pairs[:, 0])]
     return ordered
+
+
+def _holds(mask: Mask, ids: Ids) -> Mask:
+    """Whether each id is in a mask by id; those beyond its end are not."""
+    held = np.zeros(len(ids), np.bool_)
+    within = ids < len(mask)
+    held[within] = mask[ids[within]]
+    return held
 
 
 def _by_id(ids: Ids) -> Mask:

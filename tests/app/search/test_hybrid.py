@@ -120,6 +120,49 @@ def test_hybrid_merges_collections_of_two_contracts_by_rank(
     assert names(answer) == ["a", "c", "b", "d"]
 
 
+CONSTRAINED = {
+    "/near": [("a red pie of apple", 0.9), ("a red cart", 0.85)],
+    "/phrase": [("the red, ripe apple", 0.2), ("nothing", 0.8)],
+    "/twice": [("a ripe\napple and cream", 0.1)],
+    **{f"/x{i}": [(f"spanner {i}", 0.7 - i / 1000)] for i in range(120)},
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ('"ripe apple" red', {"phrase", "twice"}),
+        ('red "ripe apple" -cream', {"phrase"}),
+        ('"apple pie" red', set()),
+        ("red apple -ripe -spanner", {"near"}),
+    ],
+)
+@pytest.mark.parametrize("mode", Mode)
+def test_phrases_and_exclusions_hold_for_meaning_as_for_words(
+    plant: Plant, axis_embedder: AxisEmbedder, mode: Mode, query: str, found: set[str]
+) -> None:
+    embedder = axis_embedder()
+    collection = plant("one", CONSTRAINED)
+    service = SearchService(lambda _contract: embedder)
+    answer = service.search(Query(query, mode, 9), {"one": collection})
+    by_meaning = {"phrase"} if mode is not Mode.LEXICAL and "-spanner" in query else set()
+    assert set(names(answer)) == found | by_meaning
+    shown = [hit.chunk.text for hit in answer.hits]
+    assert not ("-ripe" in query and any("ripe" in text for text in shown))
+
+
+def test_query_is_embedded_without_its_marks_and_exclusions(
+    plant: Plant, axis_embedder: AxisEmbedder
+) -> None:
+    embedder = axis_embedder()
+    service = SearchService(lambda _contract: embedder)
+    answer = service.search(
+        Query('red "ripe apple"  -cream'), {"one": plant("one", CONSTRAINED)}
+    )
+    assert [text for text, _, _ in embedder.seen] == ["red ripe apple"]
+    assert answer.query == 'red "ripe apple"  -cream'
+
+
 class Unreachable:
     """Gives no embedder, or one that fails; counts how often it was asked."""
 

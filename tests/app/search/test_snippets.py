@@ -48,6 +48,29 @@ def test_snippet_of_overlapping_pairs_is_one_mark() -> None:
     assert marked(found) == ["\u9175\u6bcd\u5206\u89e3"]
 
 
+@pytest.mark.parametrize(
+    ("text", "query", "words"),
+    [
+        ("red pie, red -- Apple, apple", '"red apple"', ["red -- Apple"]),
+        ("a red\napple pie", '"red apple" pie', ["red\napple", "pie"]),
+        ("yeast and sugar", "yeast -sugar", ["yeast"]),
+        ("\u9175\n\u6bcd\u5206\u89e3", "\u201c\u9175\u6bcd\u201d", ["\u9175\n\u6bcd"]),
+        ("red apple apple", '"red apple" "apple apple"', ["red apple apple"]),
+        ("the apple is red", '"red apple"', ["apple", "red"]),  # it stands in the heading
+    ],
+)
+def test_snippet_marks_a_phrase_whole_and_nothing_excluded(
+    text: str, query: str, words: list[str]
+) -> None:
+    assert marked(snippet(text, query)) == words
+
+
+def test_snippet_shows_the_phrase_rather_than_more_words() -> None:
+    text = f"yeast sugar bread. {FILLER}The red apple fell. {FILLER}"
+    found = snippet(text, 'yeast sugar bread "red apple"')
+    assert marked(found) == ["red apple"]
+
+
 def test_snippet_of_a_long_text_shows_the_place_with_most_different_words() -> None:
     text = f"yeast yeast yeast yeast. {FILLER}Here yeast eats sugar. {FILLER}sugar"
     found = snippet(text, "yeast sugar")
@@ -76,7 +99,11 @@ WORDS = st.sampled_from(
 TEXTS = st.one_of(st.text(max_size=900), st.lists(WORDS, max_size=150).map(" ".join))
 
 
-@given(TEXTS, st.one_of(st.text(max_size=30), st.lists(WORDS, max_size=4).map(" ".join)))
+QUERIES = st.lists(WORDS, max_size=4).map(" ".join)
+QUERIES = st.one_of(st.text(max_size=30), QUERIES, QUERIES.map('"{}"'.format))
+
+
+@given(TEXTS, QUERIES)
 @example("\u0130" * 400, "i\u0307")
 def test_snippet_of_any_text_keeps_its_offsets(text: str, query: str) -> None:
     found = snippet(text, query)

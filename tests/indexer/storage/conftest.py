@@ -150,3 +150,9 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def make_world(tmp_path: Path) -> Callable[[str], World]:
     return lambda name: World(tmp_path / name)
+
+
+@pytest.fixture(scope="session")
+def world_at() -> Callable[[Path], World]:
+    """For worlds that the tests of a module share."""
+    return World
