@@ -72,10 +72,12 @@ class Collection:
         *,
         mode: str = "hybrid",
         instruction: str | None = None,
+        where: str | None = None,
     ) -> Hits:
         """The k best documents (None: the setting k), best first.
 
-        `mode`: "hybrid", "dense" or "lexical".
+        `mode`: "hybrid", "dense" or "lexical". `where`: which documents may be found, as
+        docs/filters.md says.
 
         Raises:
             SemsearchError: see `semsearch.errors`.
@@ -84,7 +86,7 @@ class Collection:
             raise UsageError(f"mode {mode!r}: there are {', '.join(Mode)}.")
         opened = {self.name: self._collections.get()}
         wanted = self._settings.k if k is None else k
-        asked = Query(query, Mode(mode), wanted, instruction=instruction)
+        asked = Query(query, Mode(mode), wanted, where, instruction)
         answer = self._service.search(asked, opened)
         return Hits.from_dict(answer.to_dict())
 

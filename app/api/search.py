@@ -41,6 +41,7 @@ def _search(request: SearchOptions, state: State, names: list[str]) -> JSONRespo
         request.query,
         request.mode,
         request.k or state.settings.k,
+        where=request.where,
         instruction=request.instruction,
         more=request.more,
         neighbours=request.neighbours,

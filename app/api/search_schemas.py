@@ -8,6 +8,7 @@ from app.api.schemas import ChunkRef, CollectionName, DocumentRef, Strict
 from app.search.cursor import MAX_CURSOR_CHARS
 from app.search.file_state import FileState
 from app.search.query import (
+    MAX_FILTER_CHARS,
     MAX_INSTRUCTION_CHARS,
     MAX_K,
     MAX_MORE,
@@ -38,6 +39,15 @@ class SearchOptions(Strict):
         Mode,
         Field(description="hybrid: by meaning and words; dense: by meaning; lexical: by words"),
     ] = Mode.HYBRID
+    where: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MAX_FILTER_CHARS,
+            description="Which documents may be found (docs/filters.md)",
+            examples=["path:docs/** and type:md and modified>=2025-01-01 and not tag:draft"],
+        ),
+    ] = None
     instruction: Annotated[
         str | None,
         Field(

@@ -23,6 +23,14 @@ def search(
             help="hybrid: by meaning and words; dense: by meaning; lexical: by words, no model."
         ),
     ] = "hybrid",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            "-w",
+            help="Which documents may be found: 'path:docs/** and type:md and not tag:draft'.",
+        ),
+    ] = None,
     instruction: Annotated[
         str | None,
         typer.Option("--instruct", help="The task, for models that take instructions."),
@@ -61,6 +69,7 @@ def search(
         query,
         Mode(mode),
         settings.k,
+        where=where,
         instruction=instruction,
         more=more,
         neighbours=neighbours,

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.search.query import MAX_K, Query
-from app.search.where import where_to_text
 from indexer.errors import QueryError
 
 MAX_CURSOR_CHARS = 65_536  # a thousand ids of the greatest length, and some
@@ -102,7 +101,6 @@ def _damaged() -> QueryError:
 def _digest(query: Query, collections: Iterable[str]) -> str:
     """Of all that decides which documents are found, and in what order."""
     # As text in one form: the order of a set differs from process to process.
-    where = None if query.where is None else where_to_text(query.where)
-    decides = (query.text, str(query.mode), query.kind, query.instruction, where)
+    decides = (query.text, str(query.mode), query.kind, query.instruction, query.where)
     content = json.dumps([*decides, sorted(collections)])
     return hashlib.sha256(content.encode()).hexdigest()[:16]

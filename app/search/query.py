@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.errors import QueryError
-from indexer.storage.filters.where import Where
 from indexer.types import Kind
 
 # Longer queries are refused before any work: no question is this long, and tokenising is not free.
 MAX_QUERY_CHARS = 32_768
 MAX_INSTRUCTION_CHARS = 2_000
+MAX_FILTER_CHARS = 4_096  # as the parser takes
 # Documents of one answer, and of all its pages together: who wants more wants an export.
 MAX_K = 1_000
 MAX_MORE = 20
@@ -31,7 +31,7 @@ class Query:
     text: str
     mode: Mode = Mode.HYBRID
     k: int = 10  # hits, at most one per document
-    where: Where | None = None  # which documents may be found
+    where: str | None = None  # which documents may be found; see docs/filters.md
     instruction: str | None = None  # the task, for models that take one; None: the model's own
     more: int = 2  # further matching chunks shown under a document's best one
     neighbours: int = 0  # chunks shown before and after the best one

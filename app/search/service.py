@@ -12,6 +12,7 @@ from app.search.retrieval import Question, retrieve
 from indexer.embedding.embedder import Embedder
 from indexer.errors import ModelError, PlacementError, SemsearchError
 from indexer.storage.collection import Collection
+from indexer.storage.filters.where import Where
 from indexer.types import Contract, Scan, Vector
 
 # A model that could not be had is not asked for again at once: every query would wait for the hub.
@@ -64,7 +65,7 @@ class SearchService:
 
         Raises:
             QueryError: an empty or over-long query, an instruction where none can be used, a value
-                out of bounds, or a cursor of another query.
+                out of bounds, a filter that says nothing, or a cursor of another query.
             ModelError, PlacementError: the collection's model is not to be had (dense mode).
             ContractError: the model at hand is not the collection's.
         """
@@ -109,7 +110,7 @@ class SearchService:
         means nothing, and the query is embedded again.
         """
         question = Question(
-            query.text, query.mode, where=query.where, scan=self._scan, kind=query.kind
+            query.text, query.mode, where=_filter(query), scan=self._scan, kind=query.kind
         )
         while True:
             contract = collection.contract
@@ -123,7 +124,7 @@ class SearchService:
                 ranked = retrieve(now, question, wanted)
                 unseen = [item for item in ranked.items if item.document_id not in shown]
                 found = load(now, name, unseen[: query.k + 1], ranked.files, query)
-            if self._watch is not None and question.vector is not None and query.where is None:
+            if self._watch is not None and question.vector is not None and question.where is None:
                 self._watch(name, collection, question.vector)
             return found
 
@@ -136,3 +137,12 @@ class SearchService:
             self._admit(collection, embedder)
         vector: Vector = embedder.embed([text], query.kind, query.instruction)[0]
         return vector
+
+
+def _filter(query: Query) -> Where | None:
+    """What the filter means; None without one. Relative dates count from now."""
+    if query.where is None:
+        return None
+    from app.search.where import parse_where
+
+    return parse_where(query.where)

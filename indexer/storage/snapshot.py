@@ -258,6 +258,15 @@ class Snapshot:
         """Up to `limit` documents of the file at this path, or of those whose paths end with it."""
         return documents.named_documents(self.connection, name, limit)
 
+    def matching_documents(self, where: Where, limit: int) -> list[int]:
+        """Ids of the first `limit` documents that the filter lets through, ascending.
+
+        Raises:
+            QueryError: too many conditions, or one that means nothing.
+        """
+        ids: list[int] = self.fields.documents(self.connection, self.head, where)[:limit].tolist()
+        return ids
+
     def headings(self) -> Iterator[tuple[int, str]]:
         """(document id, heading) of every title and innermost heading."""
         return documents.list_headings(self.connection)

@@ -9,13 +9,14 @@ condition = field operator ( value | "(" value { "," value } ")" )
 import re
 from datetime import datetime
 
+from app.search.query import MAX_FILTER_CHARS
 from app.search.where.fields import condition_of
 from app.search.where.source import Source, Span
 from app.search.where.term import Term, Value
 from indexer.errors import QueryError
 from indexer.storage.filters.where import AllOf, AnyOf, Not, Order, Where, check_size
 
-MAX_CHARS = 4_096
+MAX_CHARS = MAX_FILTER_CHARS
 MAX_DEPTH = 32  # parentheses and negations inside one another
 
 _OR = re.compile(r"or(?![\w.-])|\|\|", re.IGNORECASE)

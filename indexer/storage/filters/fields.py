@@ -124,6 +124,12 @@ class FieldTable:
         chunks = _by_id(self.chunks[passing])
         return Allowed(chunks, _by_id(self.embeddings_of[passing]), int(passing.sum()))
 
+    def documents(self, connection: Connection, where: Where) -> Ids:
+        """Ids of the documents that the filter lets through, ascending."""
+        passing = self._documents(connection, where)[self.documents_of]
+        ids: Ids = np.unique(self.documents_of[passing])
+        return ids
+
     def _documents(self, connection: Connection, where: Where) -> Mask:
         """By document id, whether the condition holds."""
         match where:

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from indexer.storage.catalog import Head
+from indexer.storage.filters.column import Ids
 from indexer.storage.filters.fields import Allowed, ChunkSet, FieldTable
 from indexer.storage.filters.kept_fields import read_fields
 from indexer.storage.filters.where import Where, check_size
@@ -49,6 +50,16 @@ class SharedFields:
             table = self._table_at(connection, head)
             allowed = None if where is None else table.allowed(connection, where)
             return allowed if among is None else table.narrowed(allowed, among)
+
+    def documents(self, connection: Connection, head: Head, where: Where) -> Ids:
+        """Ids of the documents that the filter lets through at `head`, ascending.
+
+        Raises:
+            QueryError: too many conditions, or one that means nothing.
+        """
+        check_size(where)
+        with self._lock:
+            return self._table_at(connection, head).documents(connection, where)
 
     def _table_at(self, connection: Connection, head: Head) -> FieldTable:
         if self._collection != head.uuid:

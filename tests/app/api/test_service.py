@@ -274,3 +274,13 @@ def test_running_service_sees_new_commits_within_a_second(cli: Cli, tmp_path: Pa
     finally:
         server.should_exit = True
         thread.join()
+
+
+def test_search_by_filter_finds_only_what_passes(client: TestClient) -> None:
+    asked = {"query": "water", "where": "type:md and not path:bread.md"}
+    for answer in (client.post("/search", json=asked), client.get("/search", params=asked)):
+        names = {Path(hit["document"]["path"]).name for hit in answer.json()["hits"]}
+        assert names == {"apple.md", "zh.md"}
+    refused = client.post("/search", json={"query": "water", "where": "langauge:de"})
+    assert refused.status_code == 422
+    assert "Did you mean language?" in refused.json()["error"]["message"]

@@ -156,9 +156,7 @@ def test_query_is_embedded_without_its_marks_and_exclusions(
 ) -> None:
     embedder = axis_embedder()
     service = SearchService(lambda _contract: embedder)
-    answer = service.search(
-        Query('red "ripe apple"  -cream'), {"one": plant("one", CONSTRAINED)}
-    )
+    answer = service.search(Query('red "ripe apple"  -cream'), {"one": plant("one", CONSTRAINED)})
     assert [text for text, _, _ in embedder.seen] == ["red ripe apple"]
     assert answer.query == 'red "ripe apple"  -cream'
 
