@@ -44,7 +44,9 @@ _PART = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
 _EXACT = re.compile(
     rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:[{_MARKS}]+[^\W_{_UNSPACED}]*)*(?:\+\+|#)?|[{_EMOJI}]"
 )
+_EXACT_ASCII = re.compile(r"[a-z0-9]+(?:\+\+|#)?")  # the same for ASCII, faster
 _PLAIN = re.compile(rf"(?:[^\W\d_]|[{_MARKS}])+")
+_LONG = re.compile(rf"[^\W\d_]{{{_LEAST_COMPOUND},}}")
 _CASE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
 _GUESS_WORD = re.compile(r"[^\W\d_]+")
@@ -90,9 +92,11 @@ def exact_words(text: str) -> list[str]:
     There are no stems; identifiers are in parts, so that `foo_bar` is the phrase "foo bar"; scripts
     without spaces are in characters, so that a line break inside a word does not matter.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return [word[:MAX_TERM_CHARS] for word in _EXACT.findall(_fold_case(text))]
+    if text.isascii():
+        words = _EXACT_ASCII.findall(text.lower())
+    else:
+        words = _EXACT.findall(_fold_case(unicodedata.normalize("NFKC", text)))
+    return [word[:MAX_TERM_CHARS] for word in words]
 
 
 def exact_spans(text: str) -> list[tuple[str, int, int]]:
@@ -108,12 +112,11 @@ def compound_terms(text: str, language: str) -> str:
     """Terms that find the long words of a text by how they begin and end; "" for most languages."""
     if language not in COMPOUNDING:
         return ""
-    terms: dict[str, None] = {}
-    for token in _TOKEN.findall(unicodedata.normalize("NFKC", text)):
-        if _LEAST_COMPOUND <= len(token) <= _CACHED_CHARS and _PLAIN.fullmatch(token):
-            stem = _stem(_fold_case(token), language)
-            terms.update({stem: None, _LAST + stem[::-1]: None})
-    return " ".join(terms)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    # Each word once: whether a chunk holds a compound counts, not how often.
+    long = dict.fromkeys(_LONG.findall(text))
+    return " ".join([_compound_terms(word[:MAX_TERM_CHARS], language) for word in long])
 
 
 def compound_prefixes(word: str, languages: Iterable[str]) -> list[str]:
@@ -169,6 +172,12 @@ def _expand(token: str, language: str) -> str:
             for piece in pieces:
                 terms.update(dict.fromkeys(_forms(piece.lower(), language)))
     return " ".join(terms)
+
+
+@lru_cache(maxsize=1 << 16)
+def _compound_terms(word: str, language: str) -> str:
+    stem = _stem(_fold_case(word), language)
+    return f"{stem} {_LAST}{stem[::-1]}"
 
 
 def _has_inner_capital(token: str) -> bool:

@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.storage.analysis import MAX_TERM_CHARS, guess_language, index_terms, query_terms
+from indexer.storage.analysis import (
+    MAX_TERM_CHARS,
+    compound_prefixes,
+    compound_terms,
+    exact_spans,
+    exact_words,
+    guess_language,
+    index_terms,
+    query_terms,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +92,41 @@ def test_every_word_of_a_text_finds_the_text(text: str, language: str) -> None:
     indexed = set(index_terms(text, language).split())
     for group in query_terms(text, [language]):
         assert indexed & set(group)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The Red-Apple, pie!", "the red apple pie"),
+        ("foo_bar gpt-4 a.b::c", "foo bar gpt 4 a b c"),
+        ("C++ c# C i++", "c++ c# c i++"),
+        ("Stra\u00dfe CAF\u00c9 cafe\u0301", "strasse caf\u00e9 caf\u00e9"),
+        ("北京\n天API", "北 京 天 api"),
+        ("ＦＵＬＬ \ufb01ne", "full fine"),
+        ("नमस्ते दुनिया", "नमस्ते दुनिया"),
+        ("ok \U0001f44d", "ok \U0001f44d"),
+        ("\ud800 \0 ?!", ""),
+    ],
+)
+def test_exact_words_are_those_written(text: str, words: str) -> None:
+    assert exact_words(text) == words.split()
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_exact_words_and_terms_split_alike(before: str, after: str) -> None:
+    text = f"{before} {after}"
+    words = exact_words(text)
+    assert [word for word in words if word.split() != [word]] == []
+    assert exact_words(f"{text} \u4e2d") == [*words, "\u4e2d"]  # by either expression
+    for word, start, end in exact_spans(text):
+        assert word in exact_words(text[start:end])
+
+
+def test_compounds_are_found_by_their_ends_in_languages_that_write_them_as_one_word() -> None:
+    terms = compound_terms("Die Datenbankverbindungen, Datenbankverbindungen und Haus", "german")
+    assert terms == "datenbankverbind <dnibrevknabnetad"
+    assert compound_terms("worldwide database", "english") == ""
+    assert compound_prefixes("verbindung", ["german", "english", ""]) == ["verbind", "<dnibrev"]
+    assert compound_prefixes("datenbanken", ["german"]) == ["datenbank", "<knabnetad"]
+    for word, language in [("rat", "german"), ("worlds", "english"), ("gpt-4", "german")]:
+        assert compound_prefixes(word, [language]) == []
