@@ -45,9 +45,11 @@ COMMANDS = [
             "config",
             "rm",
             "model",
+            "key",
         )
     ),
     *(["model", name] for name in ("list", "pull", "optimise")),
+    *(["key", name] for name in ("create", "list", "revoke")),
 ]
 
 

@@ -16,6 +16,7 @@ from app.cli import (
     evaluate,
     index,
     judge,
+    key,
     model,
     plan,
     report,
@@ -47,6 +48,7 @@ app.command("config")(config.config)
 app.command("report")(report.report)
 app.command("rm")(rm.rm)
 app.add_typer(model.app, name="model")
+app.add_typer(key.app, name="key")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""Keys of the HTTP service: made, kept as hashes, recognised."""
