@@ -1,5 +1,6 @@
 """Kinds of values that settings have: folders, addresses, numbers with a word for none."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,14 @@ def _without_secrets(urls: tuple[str, ...]) -> tuple[str, ...]:
     return urls
 
 
+def _exact_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if not re.fullmatch(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", origin):
+            raise ValueError(f"{origin!r} is no origin as browsers send it: https://name[:port]")
+    return origins
+
+
 Folder = Annotated[Path, AfterValidator(_usable_folder)]
 Urls = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_without_secrets)]
 PrefixDim = Annotated[int | None, BeforeValidator(_all_as_0)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_exact_origins)]

@@ -31,7 +31,7 @@ from app.setting_sources import (
     from_environment,
     read_config,
 )
-from app.setting_values import Folder, PrefixDim, Urls
+from app.setting_values import Folder, Origins, PrefixDim, Urls
 from indexer.embedding.wishes import Engine
 from indexer.errors import UsageError
 from indexer.modes import Placement, Precision
@@ -161,10 +161,6 @@ class Settings(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535, description="Port of the service; 0 picks one")] = (
         8765
     )
-    allow_remote: Annotated[
-        bool,
-        Field(description="Let the service listen beyond this machine although it has no keys yet"),
-    ] = False
     live_recall_share: Annotated[
         float,
         Field(
@@ -174,6 +170,15 @@ class Settings(BaseModel):
             "collection's index found against exact search; 0: none",
         ),
     ] = 0.01
+    max_body_kib: Annotated[
+        # 300,000 token ids, OpenAI's limit, are 2.1 million characters of JSON.
+        int,
+        Field(ge=1, le=1 << 20, description="Larger requests are refused before they are read"),
+    ] = 4096
+    allowed_origins: Annotated[
+        Origins,
+        Field(description="Web origins beside its own whose pages may use the service"),
+    ] = ()
     hf_endpoint: Annotated[
         str | None, Field(pattern=r"^https?://", description="Mirror of the model hub")
     ] = None

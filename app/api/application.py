@@ -5,24 +5,35 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from app.api import collections, documents, embeddings, errors, health, search
+from app.api import collections, documents, embeddings, errors, health, metrics, search
+from app.api.guard.body import BodyLimit
+from app.api.guard.entry import Entry
+from app.api.guard.envelope import Envelope
+from app.api.guard.origins import LOOPBACK_NAMES, Origins
+from app.api.guard.routes import ROUTES, Routes
+from app.api.metrics import Metrics
 from app.api.state import State
+from app.keys.store import KeyStore
 from app.settings import Settings
 from indexer.errors import UsageError
 from indexer.version import __version__
 
-LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+_DESCRIPTION = """\
+Where the service asks for a key, send it as `Authorization: Bearer KEY` (or `X-Api-Key: KEY`).
+Keys have scopes (search, write, admin) and may be limited to collections. Every answer carries
+`X-Request-Id` and `Server-Timing`."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The HTTP service over the collections of these settings.
 
     Raises:
-        UsageError: the address lies beyond this machine and that was not allowed.
+        UsageError: the address lies beyond this machine and there is no key to ask for.
+        StoreError: the file of keys cannot be read.
     """
-    check_address(settings)
+    keys = KeyStore(settings.home)
+    check_address(settings, keys)
     state = State(settings)
 
     @asynccontextmanager
@@ -37,27 +48,44 @@ def create_app(settings: Settings) -> FastAPI:
         title="semsearch",
         version=__version__,
         summary="Search your documents by meaning",
+        description=_DESCRIPTION,
         lifespan=lifespan,
+        responses=errors.GUARD_RESPONSES,
+        redirect_slashes=False,  # a redirect would repeat the Host it was called by
+        docs_url=None,  # both pages load scripts from elsewhere
+        redoc_url=None,
     )
     app.state.semsearch = state
+    app.state.metrics = Metrics()
     errors.install(app)
-    if is_loopback(settings.host):
-        # A web page can point its own name at 127.0.0.1 (DNS rebinding) and read answers as if it
-        # were us; its requests carry that name in Host.
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_NAMES, settings.host])
-    for part in (search, embeddings, documents, collections, health):
+    _guard(app, settings, keys)
+    for part in (search, embeddings, documents, collections, health, metrics):
         app.include_router(part.router)
     return app
 
 
-def check_address(settings: Settings) -> None:
-    """Refuse an address that others can reach, unless that was allowed in so many words."""
-    if is_loopback(settings.host) or settings.allow_remote:
+def _guard(app: FastAPI, settings: Settings, keys: KeyStore) -> None:
+    """Put the guards around the application; what is added last is met first."""
+    local = is_loopback(settings.host)
+    app.add_middleware(BodyLimit, max_kib=settings.max_body_kib)
+    app.add_middleware(Entry, store=keys, always=not local)
+    app.add_middleware(
+        Origins,
+        # Elsewhere any name will do: what makes an answer safe there is the key.
+        hosts=(*LOOPBACK_NAMES, settings.host) if local else None,
+        origins=settings.allowed_origins,
+    )
+    app.add_middleware(Envelope, routes=Routes(ROUTES), metrics=app.state.metrics)
+
+
+def check_address(settings: Settings, keys: KeyStore) -> None:
+    """Refuse an address that others can reach, unless they can be asked for a key."""
+    if is_loopback(settings.host) or keys.all():
         return
     raise UsageError(
-        f"host = {settings.host}: other machines could read every collection, and the service asks "
-        "for no key. Keep 127.0.0.1 behind a proxy that checks who asks, or set "
-        "SEMSEARCH_ALLOW_REMOTE=true on a network you trust."
+        f"host = {settings.host}: other machines could read every collection, and there is no key "
+        "to ask them for. Make one with `semsearch key create --name NAME --scope search`, or keep "
+        "127.0.0.1."
     )
 
 

@@ -3,7 +3,6 @@
 It is the one that OpenAI's clients read.
 """
 
-import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,8 +13,6 @@ from starlette.exceptions import HTTPException
 from app.api.schemas import ErrorAnswer
 from indexer.errors import SemsearchError, codes_of
 
-logger = logging.getLogger("semsearch")
-
 # Every route can answer these; each router documents them with this table.
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "The body is not valid JSON"},
@@ -24,6 +21,17 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorAnswer, "description": "A value that does not fit"},
     500: {"model": ErrorAnswer, "description": "A fault of the program or a damaged collection"},
     503: {"model": ErrorAnswer, "description": "The model is out of reach or still loading"},
+}
+
+# What the guards answer before a route is reached.
+GUARD_RESPONSES: dict[int | str, dict[str, Any]] = {
+    401: {
+        "model": ErrorAnswer,
+        "description": "No key, or an unknown one, where keys are asked for",
+    },
+    403: {"model": ErrorAnswer, "description": "Not with this key, Host or Origin"},
+    408: {"model": ErrorAnswer, "description": "The body did not come in time"},
+    413: {"model": ErrorAnswer, "description": "The body is too large"},
 }
 
 
@@ -48,12 +56,11 @@ def answer(
 
 
 def install(app: FastAPI) -> None:
-    """Give every failure the documented shape."""
+    """Give every failure the documented shape; faults of the program get it in the envelope."""
     app.add_exception_handler(SemsearchError, _on_semsearch)
     app.add_exception_handler(ApiError, _on_api)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_fault)
 
 
 async def _on_semsearch(_request: Request, error: Exception) -> JSONResponse:
@@ -80,8 +87,3 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
 async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     return answer(error.status_code, str(error.detail))
-
-
-async def _on_fault(request: Request, error: Exception) -> JSONResponse:
-    logger.error("fault on %s %s", request.method, request.url.path, exc_info=error)
-    return answer(500, "A fault of the program; its log has the details.", code="fault")

@@ -1,5 +1,6 @@
 """What the service holds for its whole life: open collections, loaded models, readiness."""
 
+import copy
 import logging
 import threading
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.api.guard.access import Access
+from app.api.guard.visible import VisibleCollections
 from app.api.turns import Turns
 from app.search.collections import Collections
 from app.search.live_recall import RecallChecker
@@ -42,6 +45,14 @@ class State:
         )
         self.turns = Turns(settings)
         self._problem: str | None = "The model is still loading."
+
+    def seen_with(self, access: Access) -> "State":
+        """The same state for one request, with only the collections that its key was made for."""
+        if access.collections is None:
+            return self
+        view = copy.copy(self)
+        view.collections = VisibleCollections(self.collections, access, self.settings.collection)
+        return view
 
     def start_warming(self) -> None:
         """Load the model and embed one text, off the request path."""
@@ -105,10 +116,10 @@ class State:
 
 
 async def get_state(request: Request) -> State:
-    """The application's state, as a dependency."""
+    """The application's state as the request's key may see it, as a dependency."""
     state = request.app.state.semsearch
     assert isinstance(state, State)
-    return state
+    return state.seen_with(Access.of(request.scope))
 
 
 StateDep = Annotated[State, Depends(get_state)]

@@ -28,6 +28,7 @@ def serve(
     import uvicorn
 
     from app.api.application import create_app
+    from app.api.guard.connection import server_options
     from app.cli.output import say
 
     start: Context = context.obj
@@ -36,5 +37,5 @@ def serve(
     )
     app = create_app(settings)
     say(f"Serving {settings.collections_folder} on http://{settings.host}:{settings.port}")
-    say(f"Try http://{settings.host}:{settings.port}/docs. Ctrl-C ends it.")
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    say(f"Try http://{settings.host}:{settings.port}/health. Ctrl-C ends it.")
+    uvicorn.run(app, host=settings.host, port=settings.port, **server_options())

@@ -66,7 +66,8 @@ def test_every_setting_can_be_given_in_the_environment(config: Path) -> None:
         "k": "7",
         "host": "localhost",
         "port": "0",
-        "allow_remote": "true",
+        "max_body_kib": "64",
+        "allowed_origins": "https://a.example, http://[::1]:3000",
         "hf_endpoint": "https://mirror.example",
         "hf_token": "secret",
         "hf_offline": "1",
@@ -76,7 +77,8 @@ def test_every_setting_can_be_given_in_the_environment(config: Path) -> None:
     settings = load(config, **environment)
     assert {settings.origin(name) for name in given} == {"environment"}
     assert (settings.placement, settings.precision) == (Placement.GPU, Precision.BF16)
-    assert (settings.dimension, settings.read_timeout_s, settings.allow_remote) == (256, 1.5, True)
+    assert (settings.dimension, settings.read_timeout_s, settings.max_body_kib) == (256, 1.5, 64)
+    assert settings.allowed_origins == ("https://a.example", "http://[::1]:3000")
     assert settings.collections_folder == Path("/h/collections")
 
 

@@ -1,0 +1,147 @@
+"""A real server and raw sockets: senders that stop half way, dribble, or never begin."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from app.api.guard.body import BodyLimit
+from app.api.guard.connection import PatientProtocol, server_options
+
+LONG_S = 20.0  # what no test waits for: an end that should come comes after a few tenths
+PATIENCE_S = 0.3
+
+
+class Impatient(PatientProtocol):
+    headers_s = PATIENCE_S
+    body_s = PATIENCE_S + 0.3
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    app = FastAPI()
+
+    @app.post("/")
+    def length(body: list[int]) -> int:
+        return len(body)
+
+    app.add_middleware(BodyLimit, max_kib=64, body_s=PATIENCE_S)
+    options = {**server_options(), "http": Impatient, "log_config": None, "log_level": "critical"}
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, **options))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def connection(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=LONG_S) as opened:
+        yield opened
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Everything until the server closes."""
+    parts = []
+    while part := connection.recv(65_536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """One short answer of a connection that stays open."""
+    answer = b""
+    while b"\r\n\r\n" not in answer or answer.endswith(b"\r\n\r\n"):
+        part = connection.recv(65_536)
+        assert part, answer
+        answer += part
+    return answer
+
+
+def request(body: bytes, **headers: str) -> bytes:
+    lines = {"Host": "127.0.0.1", "Content-Type": "application/json", **headers}
+    if "Transfer_Encoding" not in headers:
+        lines.setdefault("Content_Length", str(len(body)))
+    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
+    return f"POST / HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def dribble(connection: socket.socket, piece: bytes) -> None:
+    """Send a piece over and over until the server has had enough."""
+    until = time.monotonic() + LONG_S
+    try:
+        while time.monotonic() < until:
+            connection.sendall(piece)
+            time.sleep(PATIENCE_S / 10)
+    except OSError:
+        return
+    raise AssertionError("the server took it all")
+
+
+def test_connection_that_sends_nothing_is_closed(connection: socket.socket) -> None:
+    assert read_all(connection) == b""
+
+
+def test_half_a_header_is_closed_though_more_comes(connection: socket.socket) -> None:
+    connection.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+    dribble(connection, b"X-A: b\r\n")
+
+
+def test_half_a_body_is_answered_408_and_closed(connection: socket.socket) -> None:
+    connection.sendall(request(b"[1, 2", Content_Length="100"))
+    answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in answer
+
+
+def test_body_that_dribbles_is_answered_408(connection: socket.socket) -> None:
+    connection.sendall(request(b"[", Content_Length="1000"))
+    dribble(connection, b"1")
+
+
+def test_chunks_that_dribble_are_answered_408(connection: socket.socket) -> None:
+    connection.sendall(request(b"", Transfer_Encoding="chunked"))
+    dribble(connection, b"1\r\n[\r\n")
+
+
+def test_refused_body_is_drained_so_that_the_answer_arrives(connection: socket.socket) -> None:
+    """Closing at once would reset the connection under a client that still sends."""
+    connection.sendall(request(b"x" * 300_000))
+    assert read_answer(connection).startswith(b"HTTP/1.1 413 ")
+    connection.sendall(request(b"[1, 2, 3]"))
+    assert read_answer(connection).endswith(b"3")
+
+
+def test_refused_body_that_never_ends_is_closed(connection: socket.socket) -> None:
+    connection.sendall(request(b"x" * 10, Content_Length="10000000"))
+    assert read_answer(connection).startswith(b"HTTP/1.1 413 ")
+    dribble(connection, b"x")
+
+
+def test_next_request_of_a_connection_has_its_own_time(connection: socket.socket) -> None:
+    for count in range(3):
+        body = b"[" + b",".join([b"1"] * count) + b"]"
+        whole = request(body)
+        connection.sendall(whole[:30])
+        time.sleep(PATIENCE_S / 2)
+        connection.sendall(whole[30:])
+        assert read_answer(connection).endswith(str(count).encode())
+
+
+def test_hundreds_of_idle_connections_keep_nobody_out(port: int, connection: socket.socket) -> None:
+    with ExitStack() as opened:
+        idle = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=LONG_S))
+            for _ in range(300)
+        ]
+        connection.sendall(request(b"[1]"))
+        assert read_answer(connection).endswith(b"1")
+        assert [read_all(each) for each in idle] == [b""] * 300

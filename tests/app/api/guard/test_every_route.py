@@ -1,0 +1,181 @@
+"""Every route, with every way of not being allowed in. A new route needs a row here."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from httpx import Response
+
+from app.api.guard.routes import OPEN, ROUTES, Routes
+from app.keys.key import Scope
+from guarded_service import Guarded
+
+LEXICAL = {"query": "yeast", "mode": "lexical"}
+
+# A request that each route answers, and one that asks the collection `default` of it.
+REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("GET", "/health"): {},
+    ("GET", "/ready"): {},
+    ("GET", "/openapi.json"): {},
+    ("GET", "/metrics"): {},
+    ("POST", "/search"): {"json": LEXICAL},
+    ("GET", "/collections"): {},
+    ("GET", "/documents/{document_id}"): {},
+    ("GET", "/v1/models"): {},
+    ("POST", "/v1/embeddings"): {"json": {"input": "x", "model": "unknown"}},
+}
+# Every way in which a request can name a collection that the key was not made for.
+OTHERS: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/search", {"json": LEXICAL}),  # by default
+    ("POST", "/search", {"json": {**LEXICAL, "collection": "default"}}),
+    ("POST", "/search", {"json": {**LEXICAL, "collection": ["notes", "default"]}}),
+    ("POST", "/search", {"json": {"query": "yeast", "collection": ["notes", "default"]}}),
+    ("POST", "/search", {"json": {**LEXICAL, "collection": "none-such"}}),
+    ("GET", "/documents/1", {}),
+    ("GET", "/documents/1?collection=default", {}),
+]
+GUARDED = [route for route in ROUTES if ROUTES[route] is not OPEN]
+
+
+def path_of(template: str) -> str:
+    return template.replace("{document_id}", "1")
+
+
+def ask(service: Guarded, route: tuple[str, str], key: str | None = None, **more: Any) -> Response:
+    method, template = route
+    return service.ask(method, path_of(template), key, **REQUESTS[route], **more)
+
+
+def assert_refused(answer: Response, status: int) -> None:
+    assert answer.status_code == status, answer.text
+    assert sorted(answer.json()["error"]) == ["code", "message", "param", "type"]
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["x-request-id"]
+
+
+def served_by(app: FastAPI) -> set[tuple[str, str]]:
+    """Routes that the application would answer."""
+    found = {("GET", "/openapi.json")}
+    pending = list(app.routes)
+    while pending:
+        route = pending.pop()
+        pending += getattr(getattr(route, "original_router", None), "routes", [])
+        if isinstance(route, APIRoute):
+            found |= {(method, route.path) for method in route.methods}
+    return found
+
+
+def test_table_lists_exactly_the_routes_there_are(guarded: Guarded) -> None:
+    assert served_by(guarded.app) == set(ROUTES)
+    assert set(REQUESTS) == set(ROUTES)
+
+
+def test_paths_that_two_templates_match_need_the_same() -> None:
+    """Otherwise the table could find one route, and the router the other."""
+    for (method, template), need in ROUTES.items():
+        for (other_method, other), other_need in ROUTES.items():
+            found = Routes({(other_method, other): other_need}).find(path_of(template))
+            if found is not None and method == other_method:
+                assert other_need is need, f"{template} and {other}"
+
+
+def test_route_without_an_entry_is_not_served(guarded: Guarded) -> None:
+    def forgotten() -> str:
+        return "secret"
+
+    guarded.app.add_api_route("/forgotten", forgotten)
+    assert guarded.ask("GET", "/forgotten").status_code == 401
+    assert_refused(guarded.ask("GET", "/forgotten", "search"), 404)
+    assert guarded.app.routes.pop().path == "/forgotten"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=" ".join)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer sk-sem-" + "A" * 43},
+        {"Authorization": "Bearer \xff\xfe"},
+        {"Authorization": "Basic c2VhcmNoOng="},
+        {"X-Api-Key": "sk-sem-wrong"},
+    ],
+    ids=["none", "empty", "wrong", "no text", "another scheme", "wrong, as X-Api-Key"],
+)
+def test_without_a_known_key(
+    guarded: Guarded, route: tuple[str, str], headers: dict[str, str]
+) -> None:
+    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    answer = ask(guarded, route, headers=encoded)
+    assert_refused(answer, 401)
+    assert answer.headers["www-authenticate"] == 'Bearer realm="semsearch"'
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=" ".join)
+def test_key_of_each_scope(guarded: Guarded, route: tuple[str, str]) -> None:
+    for scope in Scope:
+        answer = ask(guarded, route, scope)
+        if scope is ROUTES[route]:
+            assert answer.status_code not in (401, 403, 405), answer.text
+        else:
+            assert_refused(answer, 403)
+            assert f"scope {ROUTES[route]}" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=" ".join)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8765"},
+        {"Host": "127.0.0.1.evil.example:8765"},
+        {"Host": "127.0.0.1@evil.example"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:3000"},
+        {"Origin": "https://127.0.0.1:8765"},
+        {"Origin": "https://friend.example.evil.example"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+    ],
+    ids=lambda headers: " ".join(headers.values()),
+)
+def test_wrong_host_or_origin_even_with_a_key(
+    guarded: Guarded, route: tuple[str, str], headers: dict[str, str]
+) -> None:
+    need = ROUTES[route]
+    answer = ask(guarded, route, None if need is OPEN else need, headers=headers)
+    assert_refused(answer, 403)
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(("method", "path", "more"), OTHERS)
+def test_collection_that_the_key_was_not_made_for(
+    guarded: Guarded, method: str, path: str, more: dict[str, Any]
+) -> None:
+    assert_refused(answer := guarded.ask(method, path, "notes", **more), 403)
+    assert "may use: notes" in answer.json()["error"]["message"]
+
+
+def test_collection_that_the_key_was_made_for(guarded: Guarded) -> None:
+    found = guarded.ask("POST", "/search", "notes", json={**LEXICAL, "collection": "notes"})
+    hits = found.json()["hits"]
+    assert [(hit["collection"], hit["document"]["title"]) for hit in hits] == [("notes", "Bread")]
+    path = f"/documents/{hits[0]['document']['id']}?collection=notes"
+    assert guarded.ask("GET", path, "notes").json()["title"] == "Bread"
+
+
+def test_listings_show_only_what_the_key_may_see(guarded: Guarded) -> None:
+    def names(key: str) -> list[str]:
+        return [found["name"] for found in guarded.ask("GET", "/collections", key).json()]
+
+    assert names("notes") == ["notes"]
+    assert names("search") == ["default", "notes"]
+
+
+def test_without_keys_a_service_on_loopback_is_open(open_app: Guarded) -> None:
+    for route in ROUTES:
+        answer = ask(open_app, route, headers={"Authorization": "Bearer none"})
+        assert answer.status_code not in (401, 403, 405), answer.text
