@@ -64,8 +64,13 @@ class EmbeddingRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
+    # Of a list that does not fit the first reason will do: others would be half a kilobyte each.
     input: Annotated[
-        str | list[str] | list[int] | list[list[int]], Field(examples=["a text", ["two", "texts"]])
+        str
+        | Annotated[list[str], Field(fail_fast=True)]
+        | Annotated[list[int], Field(fail_fast=True)]
+        | Annotated[list[Annotated[list[int], Field(fail_fast=True)]], Field(fail_fast=True)],
+        Field(examples=["a text", ["two", "texts"]]),
     ]
     model: Annotated[str, Field(examples=["minilm"])]
     encoding_format: Literal["float", "base64"] = "float"

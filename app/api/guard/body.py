@@ -1,4 +1,4 @@
-"""How large a body may be and how long it may take, whatever it holds and however it is sent.
+"""How large a body may be and how long it may take, however it is sent.
 
 It is read here, whole, before anything is parsed: neither a length that lies nor a sender that
 trickles reaches a parser, and no half-sent request holds anything but its own bytes.
@@ -12,12 +12,17 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors
+from app.api.guard.json_values import has_more_values
+from app.api.guard.routes import ROUTE, Found
 
 BODY_S = 10.0  # a body of the greatest size within this time needs 3.4 Mbit/s
+MAX_VALUES = 10_000  # of JSON: more than all fields of the largest request that makes sense
+# But for token ids, of which OpenAI takes 300,000 in 2,048 lists.
+MANY_VALUES = {"/v1/embeddings": 310_000}
 
 
 class BodyLimit:
-    """Hands on requests whose body is here; answers 413 and 408 to the others."""
+    """Hands on requests whose body is here and no burden; answers 413 and 408 to the others."""
 
     def __init__(self, app: ASGIApp, max_kib: int, body_s: float = BODY_S) -> None:
         self._app, self._max_kib, self._body_s = app, max_kib, body_s
@@ -33,12 +38,14 @@ class BodyLimit:
             await self._too_large()(scope, receive, send)
             return
         read: bytes | JSONResponse | None = None
-        with move_on_after(self._body_s) as limit:
+        with move_on_after(self._body_s) as patience:
             read = await self._read(receive)
-        if limit.cancelled_caught:
+        if patience.cancelled_caught:
             await _too_slow(self._body_s)(scope, receive, send)
         elif isinstance(read, JSONResponse):
             await read(scope, receive, send)
+        elif read is not None and has_more_values(read, limit := _max_values(scope)):
+            await _too_many(limit)(scope, receive, send)
         elif read is not None:
             await self._app(scope, _replayed(read, receive), send)
 
@@ -62,6 +69,17 @@ class BodyLimit:
             "setting max_body_kib.",
             code="too_large",
         )
+
+
+def _max_values(scope: Scope) -> int:
+    found: Found | None = scope.get(ROUTE)
+    return MANY_VALUES.get(found.template, MAX_VALUES) if found else MAX_VALUES
+
+
+def _too_many(limit: int) -> JSONResponse:
+    return errors.answer(
+        413, f"The body holds more than {limit:,} values. Send less at a time.", code="too_large"
+    )
 
 
 def _too_slow(seconds: float) -> JSONResponse:

@@ -11,11 +11,9 @@ from starlette.types import Scope as Connection
 
 from app.api import errors
 from app.api.guard.access import EVERYTHING, Access
-from app.api.guard.routes import OPEN, Found, Need
+from app.api.guard.routes import OPEN, ROUTE, Found, Need
 from app.keys.store import KeyStore
 from indexer.errors import SemsearchError, codes_of
-
-ROUTE = "semsearch.route"  # `Found` or None, by the envelope
 
 
 class Entry:

@@ -7,10 +7,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors
-from app.api.guard.entry import ROUTE
 from app.api.guard.headers import protect
 from app.api.guard.request_id import begin
-from app.api.guard.routes import Found, Routes
+from app.api.guard.routes import ROUTE, Found, Routes
 from app.api.metrics import Metrics
 from app.api.timing import start_clock
 from app.api.traces import begin_trace, trace_stages

@@ -36,6 +36,8 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/metrics"): ADMIN,
 }
 
+ROUTE = "semsearch.route"  # in a connection's scope: `Found` or None, by the envelope
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

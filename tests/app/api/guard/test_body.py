@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Callable
 
 import anyio
 import pytest
+from pydantic import ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.guard.body import BodyLimit
+from app.api.schemas import EmbeddingRequest
 from guarded_service import Guarded
 
 LIMIT_KIB = 64  # of `open_app`
@@ -107,6 +109,39 @@ def test_largest_body_is_taken_and_one_byte_more_is_not(open_app: Guarded) -> No
 
     assert ask(LIMIT_KIB << 10) == 200
     assert ask((LIMIT_KIB << 10) + 1) == 413
+
+
+@pytest.mark.parametrize("item", [b"{}", b"null", b"[{}]", b'""', b"1"])
+@pytest.mark.parametrize("path", ["/search", "/v1/embeddings"])
+def test_body_of_too_many_values_is_not_parsed(guarded: Guarded, path: str, item: bytes) -> None:
+    """A validator's errors took 4.9 GB for 4 MiB of `{}`."""
+    content = b'{"model": "m", "input": [' + b",".join([item] * 320_000) + b"]}"
+    headers = {"content-type": "application/json"}
+    tracemalloc.start()
+    try:
+        answer = guarded.ask("POST", path, "search", content=content, headers=headers)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+    assert peak_bytes < 10 << 20
+
+
+def test_as_many_token_ids_as_openai_takes_are_let_through(guarded: Guarded) -> None:
+    lists = [[12345] * 146] * 2048
+    body = {"model": "unknown", "input": lists}
+    answer = guarded.ask("POST", "/v1/embeddings", "search", json=body)
+    assert "Token ids" in answer.json()["error"]["message"]
+
+
+def test_list_that_does_not_fit_is_refused_for_its_first_item(guarded: Guarded) -> None:
+    body = {"model": "m", "input": [{}] * 100_000}
+    with pytest.raises(ValidationError) as caught:
+        EmbeddingRequest.model_validate(body)
+    assert caught.value.error_count() <= 4
+    answer = guarded.ask("POST", "/v1/embeddings", "search", json=body)
+    assert answer.status_code == 422
+    assert "input" in answer.json()["error"]["message"]
 
 
 def test_body_without_a_key_is_not_even_read(guarded: Guarded) -> None:

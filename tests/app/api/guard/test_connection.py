@@ -4,14 +4,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from app.api.guard.body import BodyLimit
-from app.api.guard.connection import PatientProtocol, server_options
+from app.api.guard.body import BODY_S, BodyLimit
+from app.api.guard.connection import HEADERS_S, PatientProtocol, server_options
 
 LONG_S = 20.0  # what no test waits for: an end that should come comes after a few tenths
 PATIENCE_S = 0.3
@@ -22,24 +22,33 @@ class Impatient(PatientProtocol):
     body_s = PATIENCE_S + 0.3
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+@contextmanager
+def serving(protocol: type[PatientProtocol], body_s: float) -> Iterator[int]:
+    """The port of a small service behind the guards of the connection and the body."""
     app = FastAPI()
 
     @app.post("/")
     def length(body: list[int]) -> int:
         return len(body)
 
-    app.add_middleware(BodyLimit, max_kib=64, body_s=PATIENCE_S)
-    options = {**server_options(), "http": Impatient, "log_config": None, "log_level": "critical"}
+    app.add_middleware(BodyLimit, max_kib=64, body_s=body_s)
+    options = {**server_options(), "http": protocol, "log_config": None, "log_level": "critical"}
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join()
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with serving(Impatient, PATIENCE_S) as found:
+        yield found
 
 
 @pytest.fixture
@@ -145,3 +154,34 @@ def test_hundreds_of_idle_connections_keep_nobody_out(port: int, connection: soc
         connection.sendall(request(b"[1]"))
         assert read_answer(connection).endswith(b"1")
         assert [read_all(each) for each in idle] == [b""] * 300
+
+
+@pytest.mark.load
+def test_a_thousand_idle_connections_leave_others_as_fast_and_are_cut() -> None:
+    """Half of them have sent half a request. Times are those that the service has by default."""
+
+    def slowest_of_many(port: int) -> float:
+        """The 99th percentile of 500 requests, in seconds."""
+        took = []
+        with socket.create_connection(("127.0.0.1", port), timeout=LONG_S) as asking:
+            for _ in range(500):
+                started = time.perf_counter()
+                asking.sendall(request(b"[1]"))
+                assert read_answer(asking).endswith(b"1")
+                took.append(time.perf_counter() - started)
+        return sorted(took)[494]
+
+    with serving(PatientProtocol, BODY_S) as port, ExitStack() as opened:
+        before_s = slowest_of_many(port)
+        started = time.monotonic()
+        idle = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=LONG_S))
+            for _ in range(1000)
+        ]
+        for each in idle[:500]:
+            each.sendall(b"POST / HTTP/1.1\r\nHost: ")
+        during_s = slowest_of_many(port)
+        assert time.monotonic() - started < HEADERS_S, "they were cut before they could disturb"
+        assert [read_all(each) for each in idle] == [b""] * 1000
+        assert time.monotonic() - started < HEADERS_S + 5
+    assert during_s < 2 * before_s + 0.005
