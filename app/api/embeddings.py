@@ -37,6 +37,7 @@ def models(state: StateDep) -> ModelList:
 @router.post("/embeddings", response_model=EmbeddingAnswer)
 async def embeddings(request: EmbeddingRequest, state: StateDep) -> Response:
     """One vector per text, unit length, in the order of the input."""
+    _texts(request)  # before a model is loaded for it
     needs = (f"model:{request.model}",)  # no collection has a name with a colon
     return await state.turns.run(
         partial(_embed, request, state), needs, partial(_load, request, state)

@@ -98,19 +98,23 @@ class KeyStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One at a time, or of two keys made at once one would be lost."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         until = time.monotonic() + _LOCK_WAIT_S
-        while True:
-            try:
-                lock = WriterLock(self._path.with_suffix(".lock"))
-                break
-            except LockedError as error:
-                if time.monotonic() > until:
-                    raise LockedError(
-                        f"{self._path}: another process is changing it.", error.holder_pid
-                    ) from None
-                time.sleep(0.02)
+        while (lock := self._try_lock(last=time.monotonic() > until)) is None:
+            time.sleep(0.02)
         try:
             yield
         finally:
             lock.release()
+
+    def _try_lock(self, *, last: bool) -> WriterLock | None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return WriterLock(self._path.with_suffix(".lock"))
+        except LockedError as error:
+            if not last:
+                return None
+            raise LockedError(
+                f"{self._path}: another process is changing it.", error.holder_pid
+            ) from None
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be written: {error.strerror}.") from None

@@ -4,6 +4,8 @@ Without a key in the store, a service on loopback is open: whoever can connect i
 With one, or on an address that others can reach, every route but the open ones needs a key.
 """
 
+import logging
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Send
@@ -14,6 +16,8 @@ from app.api.guard.access import EVERYTHING, Access
 from app.api.guard.routes import OPEN, ROUTE, Found, Need
 from app.keys.store import KeyStore
 from indexer.errors import SemsearchError, codes_of
+
+logger = logging.getLogger("semsearch")
 
 
 class Entry:
@@ -51,6 +55,7 @@ class Entry:
                         return _unknown(given=bool(secret))
                     access = Access.of_key(key)
             except SemsearchError as error:
+                logger.error("nobody is let in: %s", error)
                 return errors.answer(codes_of(error)[1], "The keys cannot be read.", code="keys")
         if found is None:
             return errors.answer(404, f"There is no {scope['path']!r} here.")

@@ -34,6 +34,17 @@ def test_key_as_json_has_all_but_the_hash(cli: Cli, home: Path) -> None:
     assert key.digest not in listed
 
 
+def test_settings_and_serving_beyond_this_machine_say_no_key(cli: Cli, home: Path) -> None:
+    ran = cli("serve", "--host", "0.0.0.0")
+    assert (ran.code, "semsearch key create" in ran.err) == (2, True)
+    secret = cli("key", "create", "--name", "ci", "--scope", "search").out.strip()
+    (key,) = KeyStore(home).all()
+    shown = cli("config").out + cli("config", "--json").out + cli("key", "list").out
+    assert "max_body_kib" in shown
+    assert secret not in shown
+    assert key.digest not in shown
+
+
 def test_list_shows_what_each_key_may_do(cli: Cli) -> None:
     assert "no keys" in cli("key", "list").err
     cli("key", "create", "--name", "ci \u202e", "--scope", "admin")

@@ -180,6 +180,12 @@ def test_disk_that_is_full_keeps_the_old_keys(
     assert store.all() == (key,)
 
 
+def test_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"keys\.json: cannot be written"):
+        KeyStore(tmp_path / "file" / "home").create("ci", READ, None)
+
+
 def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     def make(number: int) -> Key:
         return KeyStore(tmp_path).create(f"key {number}", READ, None)[0]

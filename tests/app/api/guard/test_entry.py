@@ -55,13 +55,17 @@ def test_address_beyond_this_machine_needs_a_key_to_ask_for(home: Path) -> None:
     assert beyond.ask("GET", "/health", headers={"Host": "search.lan"}).status_code == 200
 
 
-def test_keys_that_cannot_be_read_let_nobody_in(service: Guarded, home: Path) -> None:
+def test_keys_that_cannot_be_read_let_nobody_in(
+    service: Guarded, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     _, secret = KeyStore(home).create("ci", {Scope.SEARCH}, None)
     (home / "keys.json").write_text("{")
     for key in (None, secret):
         answer = service.ask("GET", "/collections", key)
         assert (answer.status_code, answer.json()["error"]["code"]) == (500, "keys")
         assert str(home) not in answer.text
+    assert "nobody is let in" in caplog.text
+    assert "keys.json" in caplog.text
     with pytest.raises(CorruptError):
         create_app(Settings.load(flags={"host": "0.0.0.0"}))
 

@@ -1,5 +1,6 @@
 """Every route, with every way of not being allowed in. A new route needs a row here."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from httpx import Response
 
+import app.api
 from app.api.guard.routes import OPEN, ROUTES, Routes
 from app.keys.key import Scope
 from guarded_service import Guarded
@@ -173,6 +175,17 @@ def test_listings_show_only_what_the_key_may_see(guarded: Guarded) -> None:
 
     assert names("notes") == ["notes"]
     assert names("search") == ["default", "notes"]
+
+
+def test_routes_reach_collections_only_through_what_they_are_handed() -> None:
+    """By their folders, or by the whole state, they would reach those that a key may not see."""
+    known = {"application.py", "state.py", "visible.py"}
+    for path in Path(app.api.__file__).parent.rglob("*.py"):
+        if path.name not in known:
+            text = path.read_text(encoding="utf-8")
+            assert "collection_folder" not in text, path
+            assert "collections_folder" not in text, path
+            assert "state.semsearch" not in text, path
 
 
 def test_without_keys_a_service_on_loopback_is_open(open_app: Guarded) -> None:
