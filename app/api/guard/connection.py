@@ -30,6 +30,7 @@ class PatientProtocol(H11Protocol):
     _cut_at: asyncio.TimerHandle | None = None
     _waits_for_body = False
 
+    # uvicorn's own signature, narrower than asyncio's.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first request."""
         super().connection_made(transport)

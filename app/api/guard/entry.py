@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
+from starlette.websockets import WebSocketClose
 
 from app.api import errors
 from app.api.guard.access import EVERYTHING, Access
@@ -37,7 +38,9 @@ class Entry:
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Answer one connection."""
-        if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)  # no route has one
+        elif scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
             await refusal(scope, receive, send)
         else:
             await self._app(scope, receive, send)

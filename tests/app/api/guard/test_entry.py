@@ -4,6 +4,9 @@ import logging
 from pathlib import Path
 
 import pytest
+from fastapi import WebSocket
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from app.api.application import create_app
 from app.keys.key import Scope
@@ -76,6 +79,19 @@ def test_unknown_paths_and_methods_tell_nothing_without_a_key(guarded: Guarded) 
     assert guarded.ask("GET", "/nope", "search").status_code == 404
     wrong = guarded.ask("DELETE", "/search", "search")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+
+
+def test_websocket_is_closed_before_any_route(open_app: Guarded) -> None:
+    """Guards look at HTTP requests; a route that took something else would go unguarded."""
+
+    @open_app.app.websocket("/search")
+    async def unguarded(socket: WebSocket) -> None:
+        await socket.accept()
+
+    client = TestClient(open_app.app, base_url="http://127.0.0.1:8765")
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/search"):
+        pass
+    open_app.app.routes.pop()
 
 
 def test_keys_show_nowhere(

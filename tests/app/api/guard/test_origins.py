@@ -1,6 +1,8 @@
 """Web pages: our own, listed ones, all others."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.api.application import create_app
 from app.api.guard.origins import place_of
@@ -75,6 +77,16 @@ def test_preflight_of_any_other_origin_is_refused(guarded: Guarded) -> None:
 )
 def test_place_of_an_origin(origin: str, place: tuple[str, int] | None) -> None:
     assert place_of(origin) == place
+
+
+@given(st.text(alphabet=st.sampled_from("htps:/.@[]a1%\\\n*é"), max_size=30))
+def test_place_of_any_text_is_a_place_or_none(text: str) -> None:
+    for origin in (text, f"http://{text}", f"https://{text}"):
+        place = place_of(origin)
+        if place is not None:
+            name, port = place
+            assert origin.lower().split("://")[1].strip("[]").startswith(name)
+            assert 0 <= port < 100_000
 
 
 @pytest.mark.parametrize("wrong", ["*", "null", "a.example", "https://a.example/", "https://*.x"])
