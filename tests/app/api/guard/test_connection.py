@@ -8,47 +8,63 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from app.api.guard.body import BODY_S, BodyLimit
 from app.api.guard.connection import HEADERS_S, PatientProtocol, server_options
 
 LONG_S = 20.0  # what no test waits for: an end that should come comes after a few tenths
 PATIENCE_S = 0.3
+LARGE = 20 << 20  # more than both sides' kernels hold back
 
 
 class Impatient(PatientProtocol):
     headers_s = PATIENCE_S
     body_s = PATIENCE_S + 0.3
+    unread_s = PATIENCE_S
 
 
 @contextmanager
-def serving(protocol: type[PatientProtocol], body_s: float) -> Iterator[int]:
-    """The port of a small service behind the guards of the connection and the body."""
+def serving(protocol: type[PatientProtocol], body_s: float) -> Iterator[uvicorn.Server]:
+    """A small service behind the guards of the connection and the body."""
     app = FastAPI()
 
     @app.post("/")
     def length(body: list[int]) -> int:
         return len(body)
 
+    @app.get("/large")
+    def large() -> Response:
+        return Response(bytes(LARGE))
+
     app.add_middleware(BodyLimit, max_kib=64, body_s=body_s)
     options = {**server_options(), "http": protocol, "log_config": None, "log_level": "critical"}
+    options["timeout_keep_alive"] = 1
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     try:
-        yield server.servers[0].sockets[0].getsockname()[1]
+        yield server
     finally:
         server.should_exit = True
         thread.join()
 
 
+def port_of(server: uvicorn.Server) -> int:
+    return int(server.servers[0].sockets[0].getsockname()[1])
+
+
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with serving(Impatient, PATIENCE_S) as found:
-        yield found
+def server() -> Iterator[uvicorn.Server]:
+    with serving(Impatient, PATIENCE_S) as started:
+        yield started
+
+
+@pytest.fixture
+def port(server: uvicorn.Server) -> int:
+    return port_of(server)
 
 
 @pytest.fixture
@@ -145,6 +161,18 @@ def test_next_request_of_a_connection_has_its_own_time(connection: socket.socket
         assert read_answer(connection).endswith(str(count).encode())
 
 
+def test_answer_that_nobody_reads_is_not_kept_for_ever(
+    server: uvicorn.Server, connection: socket.socket
+) -> None:
+    connection.sendall(b"GET /large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    until = time.monotonic() + LONG_S
+    while not server.server_state.connections:
+        assert time.monotonic() < until
+    while server.server_state.connections:
+        assert time.monotonic() < until, "the connection is still held"
+        time.sleep(0.05)
+
+
 def test_hundreds_of_idle_connections_keep_nobody_out(port: int, connection: socket.socket) -> None:
     with ExitStack() as opened:
         idle = [
@@ -171,7 +199,8 @@ def test_a_thousand_idle_connections_leave_others_as_fast_and_are_cut() -> None:
                 took.append(time.perf_counter() - started)
         return sorted(took)[494]
 
-    with serving(PatientProtocol, BODY_S) as port, ExitStack() as opened:
+    with serving(PatientProtocol, BODY_S) as server, ExitStack() as opened:
+        port = port_of(server)
         before_s = slowest_of_many(port)
         started = time.monotonic()
         idle = [
