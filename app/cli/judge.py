@@ -8,7 +8,7 @@ import typer
 from app.cli.context import CollectionOption, Context, EndpointOption, JsonOption
 
 if TYPE_CHECKING:
-    from app.evaluation.judged.store import Judgements
+    from app.judging.store import Judgements
     from app.search.collections import Collections
     from app.settings import Settings
 
@@ -46,7 +46,7 @@ def judge(
 ) -> None:
     """Judge which documents answer your queries, without seeing how they were ranked."""
     from app.cli.output import print_json
-    from app.evaluation.judged.store import read_judgements
+    from app.judging.store import read_judgements
     from app.search.collections import Collections
     from indexer.errors import UsageError
 
@@ -85,8 +85,8 @@ def _judge(
     from app.cli.judge_dialogue import Dialogue, asked_for
     from app.cli.output import say
     from app.cli.progress import watch
-    from app.evaluation.judged.store import JudgementStore
-    from app.evaluation.judged.wanted import wanted_queries
+    from app.judging.store import JudgementStore
+    from app.judging.wanted import wanted_queries
     from app.search.models import Models
     from app.search.service import SearchService
 
@@ -110,7 +110,7 @@ def _judge(
 def _export(opened: "Collections", name: str, folder: Path) -> None:
     from app.cli.output import say, shown_path
     from app.evaluation.judged.export import export
-    from app.evaluation.judged.store import read_judgements
+    from app.judging.store import read_judgements
     from indexer.errors import UsageError
 
     collection = opened.get(name)

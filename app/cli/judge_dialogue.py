@@ -13,8 +13,8 @@ import typer
 
 from app.cli.output import printable, say, shown_path
 from app.evaluation.judged.pool import Pooled, pool
-from app.evaluation.judged.store import JudgementStore
-from app.evaluation.judged.wanted import Wanted, wanted_queries
+from app.judging.store import JudgementStore
+from app.judging.wanted import Wanted, wanted_queries
 from app.search.service import SearchService
 from app.search.snippets import snippet
 from indexer.errors import NotFoundError, UsageError

@@ -21,7 +21,7 @@ def rm(
 ) -> None:
     """Forget documents; your files are never touched."""
     from app.cli.output import print_json, say
-    from app.evaluation.judged.store import read_judgements
+    from app.judging.store import read_judgements
     from app.search.collections import Collections
     from indexer.errors import UsageError
     from indexer.storage.commit import Writer

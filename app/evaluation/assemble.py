@@ -10,7 +10,6 @@ import numpy as np
 
 from app.evaluation.apart import Reply
 from app.evaluation.evaluate import Gathered, Prepared, Task
-from app.evaluation.judged.read import Qrels
 from app.evaluation.lanes.answers import VECTORS, run_file
 from app.evaluation.quality.agreement import Vectors, agreement
 from app.evaluation.quality.metrics import DEPTH, measured, per_query
@@ -26,6 +25,7 @@ from app.evaluation.results import (
     Speed,
 )
 from app.evaluation.statistics import mean_of_rounds, mean_over_queries, times_of
+from app.judging.read import Qrels
 from app.search.query import Mode as Way
 from indexer.modes import Placement, Precision
 from indexer.types import Scan

@@ -16,7 +16,7 @@ from pathlib import Path
 import ir_measures
 from ir_measures import RR, R, nDCG
 
-from app.evaluation.judged import read
+from app.judging import read
 from indexer.types import StoredChunk
 from semsearch import Collection, Hit
 

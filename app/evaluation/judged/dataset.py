@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.evaluation.judged.read import Qrels, read_documents, read_qrels, read_queries
+from app.judging.read import Qrels, read_documents, read_qrels, read_queries
 from indexer.documents.discover import discover
 from indexer.errors import UsageError
 from indexer.types import FoundFile

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.evaluation.judged.names import document_names
 from app.evaluation.judged.own import OwnSet, own_set_at
-from app.evaluation.judged.read import Qrels
-from app.evaluation.judged.store import Judgements
+from app.judging.names import document_names
+from app.judging.read import Qrels
+from app.judging.store import Judgements
 from indexer.errors import UsageError
 from indexer.storage.collection import Collection
 from indexer.storage.snapshot import Snapshot

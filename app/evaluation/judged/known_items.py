@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
 
-from app.evaluation.judged.names import document_names
 from app.evaluation.judged.own import OwnSet
-from app.evaluation.judged.read import Qrels
-from app.evaluation.judged.store import query_id
+from app.judging.names import document_names
+from app.judging.read import Qrels
+from app.judging.store import query_id
 from indexer.errors import UsageError
 from indexer.storage.analysis import query_terms
 from indexer.storage.collection import Collection

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.evaluation.judged.enough import too_few
-from app.evaluation.judged.names import document_names
-from app.evaluation.judged.read import Qrels
-from app.evaluation.judged.store import Judgements, read_judgements
+from app.judging.names import document_names
+from app.judging.read import Qrels
+from app.judging.store import Judgements, read_judgements
 from indexer.errors import UsageError
 from indexer.storage.collection import Collection
 from indexer.storage.snapshot import Snapshot

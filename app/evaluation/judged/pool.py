@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from app.evaluation.judged.names import document_name
+from app.judging.names import document_name
 from app.search.query import Mode, Query
 from app.search.service import SearchService
 from indexer.storage.collection import Collection

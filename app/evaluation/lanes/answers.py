@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from app.evaluation.apart import OnStep
-from app.evaluation.judged.names import document_names
 from app.evaluation.quality.agreement import SAMPLE
 from app.evaluation.quality.metrics import DEPTH
+from app.judging.names import document_names
 from app.search.query import Mode as Way
 from app.search.retrieval import Question, retrieve
 from indexer.embedding.embedder import Embedder

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from app.evaluation.judged.read import Qrels
 from app.evaluation.quality.runs import Run
 from app.evaluation.results import Measure
 from app.evaluation.statistics import mean_over_queries, paired_p
+from app.judging.read import Qrels
 from indexer.errors import UsageError
 
 DEPTH = 100  # documents in a ranking that is measured

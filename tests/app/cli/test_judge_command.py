@@ -12,8 +12,8 @@ import pytest
 
 from app.evaluation.judged.known_items import known_item_set
 from app.evaluation.judged.own import own_set
-from app.evaluation.judged.read import read_documents, read_qrels, read_queries
-from app.evaluation.judged.store import QRELS, QUERIES, query_id
+from app.judging.read import read_documents, read_qrels, read_queries
+from app.judging.store import QRELS, QUERIES, query_id
 from indexer.errors import UsageError
 from indexer.storage.collection import Collection
 from indexer.storage.commit import Writer

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.evaluation.judged.read import read_queries
-from app.evaluation.judged.store import Judgements, query_id
+from app.judging.read import read_queries
+from app.judging.store import Judgements, query_id
 from app.search.query import MAX_QUERY_CHARS
 from indexer.errors import QueryError, UsageError
 

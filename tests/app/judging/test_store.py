@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation.judged.store import JudgementStore, query_id, read_judgements
+from app.judging.store import JudgementStore, query_id, read_judgements
 from indexer.errors import LockedError, StoreError, UsageError
 
 
@@ -58,7 +58,7 @@ def test_judgement_that_cannot_be_written_says_where(
     with JudgementStore(tmp_path) as store:
         store.put("q1", "text", "a.md", 1)
         with monkeypatch.context() as patch:
-            patch.setattr("app.evaluation.judged.store.write_bytes", full)
+            patch.setattr("app.judging.store.write_bytes", full)
             with pytest.raises(StoreError, match="No space left"):
                 store.put("q2", "other", "a.md", 1)
         store.put("q2", "other", "b.md", 1)

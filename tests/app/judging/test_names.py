@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.evaluation.judged.names import document_name
+from app.judging.names import document_name
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app.evaluation.judged.read import Qrels, read_qrels, read_queries
+from app.judging.read import Qrels, read_qrels, read_queries
 from indexer.errors import StoreError, UsageError
 from indexer.storage.lock import WriterLock
 from indexer.storage.manifest import remove_leftovers, write_bytes

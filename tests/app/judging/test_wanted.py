@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation.judged.store import Judgements, query_id
-from app.evaluation.judged.wanted import wanted_queries
+from app.judging.store import Judgements, query_id
+from app.judging.wanted import wanted_queries
 from indexer.errors import QueryError, SemsearchError, UsageError
 
 NOTHING = Judgements({}, {})

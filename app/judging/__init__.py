@@ -1,0 +1,1 @@
+"""What people said of documents: which of them answer a query."""
