@@ -6,7 +6,16 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.api import collections, documents, embeddings, errors, health, metrics, search
+from app.api import (
+    collections,
+    documents,
+    embeddings,
+    errors,
+    health,
+    judgements,
+    metrics,
+    search,
+)
 from app.api.guard.body import BodyLimit
 from app.api.guard.entry import Entry
 from app.api.guard.envelope import Envelope
@@ -19,6 +28,15 @@ from app.settings import Settings
 from indexer.errors import UsageError
 from indexer.version import __version__
 
+_ROUTERS = (
+    search,
+    embeddings,
+    documents,
+    collections,
+    judgements,
+    health,
+    metrics,
+)
 _DESCRIPTION = """\
 Where the service asks for a key, send it as `Authorization: Bearer KEY` (or `X-Api-Key: KEY`).
 Keys have scopes (search, write, admin) and may be limited to collections. Every answer carries
@@ -59,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     errors.install(app)
     _guard(app, settings, keys)
-    for part in (search, embeddings, documents, collections, health, metrics):
+    for part in _ROUTERS:
         app.include_router(part.router)
     return app
 

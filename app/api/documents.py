@@ -29,7 +29,6 @@ def document(
     return {
         **document_to_dict(found.id, found),
         "collection": name,
-        "format": found.format,
         "metadata": found.metadata,
         "text": found.text,
         "chunks": [chunk_to_dict(c, found.text[c.start : c.end]) for c in found.chunks],

@@ -44,6 +44,7 @@ class State:
             self.models.embedder_of, self.models.admit, watch=self.recall.offer
         )
         self.turns = Turns(settings)
+        self.judging = threading.Lock()  # two clicks of one page are not two processes
         self._problem: str | None = "The model is still loading."
 
     def seen_with(self, access: Access) -> "State":

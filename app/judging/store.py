@@ -109,6 +109,19 @@ class JudgementStore:
                 self._written = set(queries)
             write_bytes(self._folder / QRELS, _trec_lines(qrels))
 
+    def withdraw(self, query: str, document: str) -> None:
+        """Forget what was said of the document for this query, if anything was."""
+        qrels = self.judgements.qrels
+        if qrels.get(query, {}).pop(document, None) is None:
+            return
+        if not qrels[query]:
+            del qrels[query]
+        with _store_errors(self._folder):
+            if qrels:
+                write_bytes(self._folder / QRELS, _trec_lines(qrels))
+            else:  # an empty file of judgements is taken for a broken one
+                (self._folder / QRELS).unlink()
+
 
 @contextmanager
 def _store_errors(folder: Path) -> Iterator[None]:

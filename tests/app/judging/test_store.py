@@ -33,6 +33,21 @@ def test_store_opened_again_adds_to_what_is_there(tmp_path: Path) -> None:
     assert read_judgements(tmp_path).queries == {"q1": "text of q1", "q2": "text of q2"}
 
 
+def test_withdrawn_judgement_is_as_if_never_made(tmp_path: Path) -> None:
+    with JudgementStore(tmp_path) as store:
+        store.put("q1", "text", "a.md", 1)
+        store.put("q1", "text", "b.md", 0)
+        store.put("q2", "other", "a.md", 1)
+        store.withdraw("q1", "a.md")
+        store.withdraw("q1", "never judged.md")
+        store.withdraw("q2", "a.md")
+        assert read_judgements(tmp_path).qrels == {"q1": {"b.md": 0}}
+        store.withdraw("q1", "b.md")
+        assert read_judgements(tmp_path).count == 0
+        store.put("q1", "text", "b.md", 1)
+    assert read_judgements(tmp_path).qrels == {"q1": {"b.md": 1}}
+
+
 def test_two_processes_cannot_judge_one_collection(tmp_path: Path) -> None:
     with JudgementStore(tmp_path), pytest.raises(LockedError, match=str(tmp_path)):
         JudgementStore(tmp_path)
