@@ -15,6 +15,7 @@ from app.api import (
     judgements,
     metrics,
     search,
+    status,
 )
 from app.api.guard.body import BodyLimit
 from app.api.guard.entry import Entry
@@ -34,6 +35,7 @@ _ROUTERS = (
     documents,
     collections,
     judgements,
+    status,
     health,
     metrics,
 )

@@ -32,7 +32,8 @@ async def search_by_address(
 async def _answer(request: SearchOptions, state: State, names: list[str]) -> JSONResponse:
     needs = () if request.mode is Mode.LEXICAL else names
     work = partial(_search, request, state, names)
-    return await state.turns.run(work, needs, partial(state.load_models, names))
+    with state.latencies.timed():
+        return await state.turns.run(work, needs, partial(state.load_models, names))
 
 
 def _search(request: SearchOptions, state: State, names: list[str]) -> JSONResponse:

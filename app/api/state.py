@@ -3,6 +3,7 @@
 import copy
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from fastapi import Depends, Request
 
 from app.api.guard.access import Access
 from app.api.guard.visible import VisibleCollections
+from app.api.latency import Latencies
 from app.api.turns import Turns
 from app.search.collections import Collections
 from app.search.live_recall import RecallChecker
@@ -44,6 +46,8 @@ class State:
             self.models.embedder_of, self.models.admit, watch=self.recall.offer
         )
         self.turns = Turns(settings)
+        self.latencies = Latencies()
+        self.started = time.monotonic()
         self.judging = threading.Lock()  # two clicks of one page are not two processes
         self._problem: str | None = "The model is still loading."
 

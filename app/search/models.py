@@ -144,6 +144,10 @@ class Models:
                 self._loaded[key] = self._open(spec, dimension)
             return self._loaded[key]
 
+    def in_use(self) -> list[Embedder]:
+        """The models that are loaded now; does not wait for one that is being loaded."""
+        return list(self._loaded.values())
+
     def checked(self, spec: ModelSpec) -> frozenset[Mode]:
         """Quantised modes that were measured on this machine and found good enough."""
         return checked_modes(spec, self._proofs)

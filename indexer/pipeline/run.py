@@ -13,6 +13,7 @@ from indexer.embedding.embedder import Embedder
 from indexer.embedding.spec import ModelSpec
 from indexer.pipeline.group import MAX_FILES, Group, embed_new
 from indexer.pipeline.prepare import Job, Moved, Outcome, PrepareOptions, Touched
+from indexer.pipeline.progress_file import ProgressFile
 from indexer.pipeline.report import OnProgress, Progress, Report
 from indexer.pipeline.scan import Scan, scan
 from indexer.pipeline.workers import prepare_all
@@ -51,7 +52,24 @@ def index(
         ModelError: the model gave vectors that cannot be used.
         StoreError: the collection cannot be written.
     """
-    options = options or IndexOptions()
+    with ProgressFile(writer.folder) as shown:
+
+        def tell(progress: Progress) -> None:
+            shown.write(progress)
+            if on_progress is not None:
+                on_progress(progress)
+
+        return _index(paths, writer, embedder, contract, options or IndexOptions(), tell)
+
+
+def _index(
+    paths: Sequence[Path],
+    writer: Writer,
+    embedder: Embedder,
+    contract: Contract,
+    options: IndexOptions,
+    on_progress: OnProgress,
+) -> Report:
     started = time.monotonic()
     found = scan(paths, writer.known_files, options.discover)
     run = _Run(writer, embedder, found, started, on_progress)
@@ -97,7 +115,7 @@ class _Run:
         embedder: Embedder,
         found: Scan,
         started: float,
-        on_progress: OnProgress | None,
+        on_progress: OnProgress,
     ) -> None:
         self._writer = writer
         self._embedder = embedder
@@ -180,8 +198,6 @@ class _Run:
         self.report.removed = len(paths)
 
     def _tell(self) -> None:
-        if self._on_progress is None:
-            return
         self._on_progress(
             Progress(
                 files_done=self._files_done,

@@ -101,6 +101,11 @@ class Writer:
         self.close()
 
     @property
+    def folder(self) -> Path:
+        """The collection's."""
+        return self._folder
+
+    @property
     def contract(self) -> Contract:
         """What the stored vectors mean."""
         return self._contract

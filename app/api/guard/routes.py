@@ -30,6 +30,7 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/openapi.json"): SEARCH,
     ("GET", "/search"): SEARCH,
     ("POST", "/search"): SEARCH,
+    ("GET", "/status"): SEARCH,
     ("GET", "/judgements"): SEARCH,
     ("POST", "/judgements"): WRITE,
     ("GET", "/collections"): SEARCH,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import LockedError
-from indexer.storage.lock import WriterLock
+from indexer.storage.lock import WriterLock, writer_pid
 
 HOLDER = textwrap.dedent(
     """
@@ -130,3 +130,26 @@ def test_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
     process.stdin.close()
     assert process.stdout is not None
     process.stdout.close()
+
+
+def test_writer_pid_is_that_of_the_holder_while_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert writer_pid(path) is None
+    lock = WriterLock(path)
+    assert writer_pid(path) == os.getpid()
+    lock.release()
+    assert writer_pid(path) is None
+
+
+@pytest.mark.parametrize("content", ["", "nobody", "999999999", "9" * 40])
+def test_writer_pid_of_nobody_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "lock").write_text(content)
+    assert writer_pid(tmp_path / "lock") is None
+
+
+def test_writer_pid_that_another_process_has_by_now_is_none(tmp_path: Path) -> None:
+    """What a killed writer left behind: this process started after it was written."""
+    path = tmp_path / "lock"
+    path.write_text(str(os.getpid()))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert writer_pid(path) is None
