@@ -188,6 +188,7 @@ def test_openapi_documents_every_route_with_errors(client: TestClient) -> None:
         "/metrics",
         "/ready",
         "/search",
+        "/status",
         "/v1/embeddings",
         "/v1/models",
     ]
