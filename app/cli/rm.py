@@ -1,7 +1,6 @@
 """`semsearch rm`: forget documents, or a whole collection."""
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,11 @@ from app.cli.context import CollectionOption, Context, JsonOption
 def rm(
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Files and folders to forget; they stay on disk.")
+        list[str] | None,
+        typer.Argument(
+            help="Files and folders to forget; they stay on disk. api:/ID names an uploaded "
+            "document, api:/ all of them."
+        ),
     ] = None,
     collection: CollectionOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Delete the whole collection.")] = False,
@@ -37,11 +40,11 @@ def rm(
     opened.close()
     if everything:
         judgements = read_judgements(opened.folder(name)).count
-        _confirm(name, status.documents, judgements, yes=yes)
+        _confirm(name, status.documents, status.uploads, judgements, yes=yes)
         delete_collection(opened.folder(name))
-        removed = status.files
+        removed = status.files + status.uploads
     else:
-        absolute = [os.fsencode(os.path.realpath(path)) for path in paths or []]
+        absolute = [_absolute(path) for path in paths or []]
         with Writer.open(opened.folder(name), status.contract) as writer:
             removed = sum(writer.remove(path) for path in absolute)
             for path in absolute:
@@ -50,18 +53,30 @@ def rm(
     if as_json:
         print_json({"collection": name, "removed": removed})
     else:
-        say(f"Forgot {removed:,} files." if not everything else f"Deleted collection {name}.")
+        what = "files and uploads" if status.uploads else "files"
+        say(f"Forgot {removed:,} {what}." if not everything else f"Deleted collection {name}.")
     if not removed and not everything:
         raise typer.Exit(1)
 
 
-def _confirm(name: str, documents: int, judgements: int, *, yes: bool) -> None:
+def _absolute(path: str) -> bytes:
+    """As the collection knows it: a real path, or the name of what lies in no file."""
+    from indexer.paths import UPLOADED
+
+    raw = os.fsencode(path)
+    return raw if raw.startswith(UPLOADED) else os.path.realpath(raw)
+
+
+def _confirm(name: str, documents: int, uploads: int, judgements: int, *, yes: bool) -> None:
     """Ask before a whole collection goes.
 
     Raises:
         typer.Exit: the answer was no.
     """
     judged = f" and {judgements:,} judgements" if judgements else ""
-    question = f"Delete collection {name} with {documents:,} documents{judged}? Your files stay."
+    lost = f" {uploads:,} of the documents lie in no file." if uploads else ""
+    question = (
+        f"Delete collection {name} with {documents:,} documents{judged}? Your files stay.{lost}"
+    )
     if not yes and not typer.confirm(question, err=True):
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from sqlalchemy import table as sql_table
 from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.errors import CorruptError
+from indexer.paths import UPLOADED
 from indexer.storage.encoding import decode_contract, decode_ids
 from indexer.storage.tables import (
     ChunkRow,
@@ -96,6 +97,18 @@ def known_files(connection: Connection, under: bytes | None = None) -> dict[byte
     return {row[0]: FileStamp(*row) for row in connection.execute(query)}
 
 
+def stamps(connection: Connection, paths: Iterable[bytes]) -> dict[bytes, FileStamp]:
+    """{path: stamp} of those paths that are known."""
+    query = select(FileRow.path, FileRow.size_bytes, FileRow.mtime_ns, FileRow.sha256).where(
+        FileRow.path.in_(bindparam("paths", expanding=True))
+    )
+    return {
+        row[0]: FileStamp(*row)
+        for part in batches(sorted(set(paths)))
+        for row in connection.execute(query, {"paths": part})
+    }
+
+
 def embedding_ids(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, int]:
     """{key: embedding id} of those keys that have a stored vector."""
     found: dict[bytes, int] = {}
@@ -122,6 +135,11 @@ def counts(connection: Connection) -> dict[str, int]:
         table.__tablename__: connection.scalar(select(func.count()).select_from(table)) or 0
         for table in tables
     }
+
+
+def uploads(connection: Connection) -> int:
+    """How many documents lie in no file."""
+    return connection.scalar(select(func.count()).where(beneath(UPLOADED))) or 0
 
 
 def languages(connection: Connection) -> frozenset[str]:

@@ -37,6 +37,12 @@ _VECTORS = (
     .join(EmbeddingRow, EmbeddingRow.id == ChunkRow.embedding_id)
     .where(_asked_for(ChunkRow.id))
 )
+_VECTORS_OF_DOCUMENT = (
+    select(ChunkRow.id, EmbeddingRow.vector)
+    .join(EmbeddingRow, EmbeddingRow.id == ChunkRow.embedding_id)
+    .where(ChunkRow.document_id == bindparam("document_id"))
+    .order_by(ChunkRow.ordinal)
+)
 _DOCUMENTS = (
     select(  # in the order of `FileStamp`'s fields, from the third on
         ChunkRow.id,
@@ -113,6 +119,14 @@ def vectors_of_chunks(
 ) -> tuple[list[int], npt.NDArray[np.float32]]:
     """(chunk ids, their vectors, shape (n, dimension)); ids that are gone are left out."""
     rows = _rows(connection, _VECTORS, ids)
+    return [row[0] for row in rows], decode_vectors([row[1] for row in rows], dimension)
+
+
+def vectors_of_document(
+    connection: Connection, document_id: int, dimension: int
+) -> tuple[list[int], npt.NDArray[np.float32]]:
+    """(its chunk ids in order, their vectors, shape (n, dimension)); none of one that is gone."""
+    rows = connection.execute(_VECTORS_OF_DOCUMENT, {"document_id": document_id}).all()
     return [row[0] for row in rows], decode_vectors([row[1] for row in rows], dimension)
 
 

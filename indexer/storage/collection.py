@@ -1,7 +1,7 @@
 """A collection for reading: any number of threads and processes, also while a writer works."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from indexer.storage.snapshot import Snapshot
 from indexer.storage.tables import REVISIONS
 from indexer.storage.vectors.layout import OWNED as VECTOR_FILES
 from indexer.storage.vectors.status import IndexStatus, index_status
-from indexer.types import Contract, ScoredChunk, StoredChunk
+from indexer.types import Contract, FileStamp, ScoredChunk, StoredChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class CollectionStatus:
     """What a collection holds and how much room it takes."""
 
     files: int
-    documents: int
+    uploads: int  # documents that lie in no file
+    documents: int  # those among them
     chunks: int
     vectors: int
     generation: int
@@ -174,6 +175,16 @@ class Collection:
         with self.snapshot() as now:
             return now.chunks(ids)
 
+    def stamps(self, paths: Iterable[bytes]) -> dict[bytes, FileStamp]:
+        """See `Snapshot.stamps`."""
+        with self.snapshot() as now:
+            return now.stamps(paths)
+
+    def known_keys(self, keys: Iterable[bytes]) -> set[bytes]:
+        """See `Snapshot.known_keys`."""
+        with self.snapshot() as now:
+            return now.known_keys(keys)
+
     def document(self, document_id: int) -> StoredDocument:
         """See `Snapshot.document`."""
         with self.snapshot() as now:
@@ -190,8 +201,10 @@ class Collection:
         """Counts, contract, roots and sizes."""
         with self.snapshot() as now:
             rows = catalog.counts(now.connection)
+            uploads = catalog.uploads(now.connection)
             return CollectionStatus(
-                files=rows["files"],
+                files=rows["files"] - uploads,
+                uploads=uploads,
                 documents=rows["documents"],
                 chunks=rows["chunks"],
                 vectors=rows["embeddings"],

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from indexer.errors import ContractError
+from indexer.errors import ContractError, NotFoundError
 from indexer.modes import Mode
-from indexer.storage import catalog, lexical, provenance, staging
+from indexer.paths import UPLOADED, display_path
+from indexer.storage import catalog, documents, lexical, provenance, staging
 from indexer.storage.apply import apply_changes
 from indexer.storage.catalog import Head
+from indexer.storage.documents import DocumentSummary
 from indexer.storage.encoding import encode_contract
 from indexer.storage.engine import open_writer_engine, store_errors
 from indexer.storage.filters import kept_fields
@@ -58,21 +60,28 @@ class Writer:
         self._vectors_behind = 0
 
     @classmethod
-    def open(cls, folder: Path, contract: Contract, *, reembed: bool = False) -> Self:
+    def open(
+        cls, folder: Path, contract: Contract, *, reembed: bool = False, create: bool = True
+    ) -> Self:
         """Take the lock; create the collection or bring its schema up to date.
 
         Args:
-            folder: the collection's; made if missing.
+            folder: the collection's.
             contract: what the vectors to come mean.
             reembed: under another contract, empty the collection (roots stay) instead of refusing.
+            create: make a collection where there is none.
 
         Raises:
             LockedError: another writer holds it.
-            ContractError: the collection has another contract and `reembed` is false.
+            NotFoundError: there is no collection and `create` is false.
+            ContractError: the collection has another contract and `reembed` is false, or it is to
+                be emptied and holds documents that lie in no file.
             TooNewError: a newer semsearch wrote it.
             CorruptError: the catalog is damaged.
         """
         with ExitStack() as undo, store_errors(folder):
+            if not create and not (folder / CATALOG).is_file():
+                raise NotFoundError(f"{folder}: no collection here.")
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = WriterLock(folder / LOCK)
             undo.callback(lock.release)
@@ -125,6 +134,16 @@ class Writer:
         """{path: stamp} of all files, or of those at or inside `under`."""
         with self._reading() as connection:
             return catalog.known_files(connection, under)
+
+    def stamps(self, paths: Iterable[bytes]) -> dict[bytes, FileStamp]:
+        """{path: stamp} of those of the paths that are known."""
+        with self._reading() as connection:
+            return catalog.stamps(connection, paths)
+
+    def documents_at(self, paths: Sequence[bytes]) -> dict[bytes, DocumentSummary]:
+        """{path: its document} of those of the paths that are known and hold one document."""
+        with self._reading() as connection:
+            return documents.documents_at(connection, paths)
 
     def known_keys(self, keys: Iterable[bytes]) -> set[bytes]:
         """Those of the keys whose vector is stored."""
@@ -250,6 +269,7 @@ def _claim(connection: Connection, folder: Path, contract: Contract, reembed: bo
     if differences and not reembed:
         raise _contract_error(folder, head.contract, contract)
     if differences:
+        _check_uploads(connection, folder)
         _empty(connection, head, contract)
     return catalog.head(connection)
 
@@ -266,6 +286,18 @@ def _contract_error(folder: Path, stored: Contract, asked: Contract) -> Contract
         + "\nUse the collection's model and settings, or embed everything again: "
         "semsearch index --reembed"
     )
+
+
+def _check_uploads(connection: Connection, folder: Path) -> None:
+    """Refuse to empty a collection of what indexing its roots will not bring back."""
+    lost = catalog.uploads(connection)
+    if lost:
+        raise ContractError(
+            f"{folder}: {lost:,} of its documents came through the API and lie in no file; "
+            "embedding everything again would lose them. Embed into a new collection "
+            "(--collection NAME) and send them there, or forget them first: semsearch rm "
+            f"{display_path(UPLOADED)}"
+        )
 
 
 def _empty(connection: Connection, head: Head, contract: Contract) -> None:

@@ -1,12 +1,13 @@
 """Documents as the catalog holds them; the text is put together from the chunks."""
 
 import json
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from indexer.storage.catalog import beneath
+from indexer.storage.catalog import among, batches, beneath, file_ids
 from indexer.storage.encoding import decode_heading
 from indexer.storage.tables import ChunkRow, DocumentRow, FileRow
 from indexer.types import Metadata
@@ -51,6 +52,8 @@ class StoredDocument:
     text: str
     chunks: tuple[Passage, ...]
 
+
+_IDS_AT_ONCE = 5_000  # that a filter left: a page of a listing needs a few of them
 
 _SUMMARIES = (
     select(  # in the order of `DocumentSummary`'s fields
@@ -117,13 +120,35 @@ def join_passages(passages: Iterable[tuple[int, str]]) -> str:
 
 
 def list_documents(
-    connection: Connection, under: bytes | None, after: int, limit: int
+    connection: Connection,
+    under: bytes | None,
+    after: int,
+    limit: int,
+    only: Sequence[int] | None = None,
 ) -> list[DocumentSummary]:
-    """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`."""
-    query = _SUMMARIES.where(DocumentRow.id > after).limit(limit)
+    """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`.
+
+    `only`: those of these ids, ascending.
+    """
+    query = _SUMMARIES.where(DocumentRow.id > after)
     if under is not None:
         query = query.where(beneath(under))
-    return [DocumentSummary(*row) for row in connection.execute(query)]
+    if only is None:
+        return [DocumentSummary(*row) for row in connection.execute(query.limit(limit))]
+    found: list[DocumentSummary] = []
+    for ids in batches(only[bisect_right(only, after) :], _IDS_AT_ONCE):
+        some = query.where(among(DocumentRow.id, ids)).limit(limit - len(found))
+        found += [DocumentSummary(*row) for row in connection.execute(some)]
+        if len(found) >= limit:
+            break
+    return found
+
+
+def documents_at(connection: Connection, paths: Sequence[bytes]) -> dict[bytes, DocumentSummary]:
+    """{path: its document} of those of the paths that are known and hold one document."""
+    files = list(file_ids(connection, paths).values())
+    query = _SUMMARIES.where(among(DocumentRow.file_id, files), DocumentRow.member == "")
+    return {row[1]: DocumentSummary(*row) for row in connection.execute(query)}
 
 
 def named_documents(connection: Connection, name: bytes, limit: int) -> list[DocumentSummary]:

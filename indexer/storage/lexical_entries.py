@@ -1,11 +1,11 @@
 """What the lexical copy holds of a chunk, as bags of our own terms."""
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from indexer.paths import searched_name
 from indexer.storage.analysis import compound_terms, exact_words, index_terms
 from indexer.storage.encoding import decode_heading
 from indexer.storage.tables import ChunkRow, DocumentRow, FileRow
@@ -73,5 +73,5 @@ def entries(connection: Connection, generation: int) -> Iterator[Any]:
         .execution_options(yield_per=_ROWS)
     )
     for chunk_id, text, heading, title, language, path in connection.execute(query):
-        name = os.path.splitext(os.path.basename(path))[0].decode("utf-8", "replace")
+        name = searched_name(path)
         yield make_entry(chunk_id, text, (title, *decode_heading(heading)), name, language)

@@ -21,7 +21,7 @@ from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.vectors.certificate import Certificate
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.mapped import DamagedRowsError
-from indexer.types import FileStamp, Scan, ScoredChunk, StoredChunk, StoredFile, Vector
+from indexer.types import FileStamp, Scan, ScoredChunk, StoredChunk, StoredFile, Vector, Vectors
 
 _FEW_CHUNKS = 2_000  # that a filter leaves: they are all scored, instead of looking for the best
 _TIE = 1e-6  # cosines nearer than this are equal: the order of sums differs between scans
@@ -215,6 +215,11 @@ class Snapshot:
         """Up to `count` chunks before this one and as many after it, in order, without itself."""
         return chunks.chunks_around(self.connection, chunk, count)
 
+    def vectors_of(self, document_id: int) -> tuple[list[int], Vectors]:
+        """(a document's chunk ids in order, their vectors); none of one that is gone."""
+        dimension = self.head.contract.dimension
+        return chunks.vectors_of_document(self.connection, document_id, dimension)
+
     def stored_vectors(self, count: int) -> list[StoredVector]:
         """Up to `count` stored vectors, spread over the collection; the same ones every time."""
         return canaries.stored_vectors(self.connection, count, self.head.contract.dimension)
@@ -230,6 +235,14 @@ class Snapshot:
     def known_files(self, under: bytes | None = None) -> dict[bytes, FileStamp]:
         """{path: stamp} of all files, or of those at or inside `under`."""
         return catalog.known_files(self.connection, under)
+
+    def stamps(self, paths: Iterable[bytes]) -> dict[bytes, FileStamp]:
+        """{path: stamp} of those of the paths that are known."""
+        return catalog.stamps(self.connection, paths)
+
+    def documents_at(self, paths: Sequence[bytes]) -> dict[bytes, DocumentSummary]:
+        """{path: its document} of those of the paths that are known and hold one document."""
+        return documents.documents_at(self.connection, paths)
 
     def known_keys(self, keys: Iterable[bytes]) -> set[bytes]:
         """Those of the keys whose vector is stored."""
@@ -249,23 +262,25 @@ class Snapshot:
         return found
 
     def documents(
-        self, under: bytes | None = None, after: int = 0, limit: int = 100
+        self,
+        under: bytes | None = None,
+        after: int = 0,
+        limit: int = 100,
+        where: Where | None = None,
     ) -> list[DocumentSummary]:
-        """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`."""
-        return documents.list_documents(self.connection, under, after, limit)
+        """Up to `limit` documents with ids above `after`, ascending, at or inside path `under`.
+
+        `where`: those that this condition holds of.
+
+        Raises:
+            QueryError: a filter beyond measure.
+        """
+        only = None if where is None else self.fields.documents(self.connection, self.head, where)
+        return documents.list_documents(self.connection, under, after, limit, only)
 
     def named_documents(self, name: bytes, limit: int) -> list[DocumentSummary]:
         """Up to `limit` documents of the file at this path, or of those whose paths end with it."""
         return documents.named_documents(self.connection, name, limit)
-
-    def matching_documents(self, where: Where, limit: int) -> list[int]:
-        """Ids of the first `limit` documents that the filter lets through, ascending.
-
-        Raises:
-            QueryError: too many conditions, or one that means nothing.
-        """
-        ids: list[int] = self.fields.documents(self.connection, self.head, where)[:limit].tolist()
-        return ids
 
     def headings(self) -> Iterator[tuple[int, str]]:
         """(document id, heading) of every title and innermost heading."""

@@ -44,7 +44,9 @@ class FileRow(Base):
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    path: Mapped[bytes] = mapped_column(BLOB, unique=True)  # os.fsencode of the absolute path
+    path: Mapped[bytes] = mapped_column(
+        BLOB, unique=True
+    )  # os.fsencode of the absolute path, or `paths.upload_path` of what lies in no file
     size_bytes: Mapped[int] = mapped_column(Integer)
     mtime_ns: Mapped[int] = mapped_column(Integer)
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32))

@@ -124,10 +124,10 @@ class FieldTable:
         chunks = _by_id(self.chunks[passing])
         return Allowed(chunks, _by_id(self.embeddings_of[passing]), int(passing.sum()))
 
-    def documents(self, connection: Connection, where: Where) -> Ids:
+    def documents(self, connection: Connection, where: Where) -> list[int]:
         """Ids of the documents that the filter lets through, ascending."""
         passing = self._documents(connection, where)[self.documents_of]
-        ids: Ids = np.unique(self.documents_of[passing])
+        ids: list[int] = np.unique(self.documents_of[passing]).tolist()
         return ids
 
     def _documents(self, connection: Connection, where: Where) -> Mask:

@@ -6,7 +6,6 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from indexer.storage.catalog import Head
-from indexer.storage.filters.column import Ids
 from indexer.storage.filters.fields import Allowed, ChunkSet, FieldTable
 from indexer.storage.filters.kept_fields import read_fields
 from indexer.storage.filters.where import Where, check_size
@@ -51,7 +50,7 @@ class SharedFields:
             allowed = None if where is None else table.allowed(connection, where)
             return allowed if among is None else table.narrowed(allowed, among)
 
-    def documents(self, connection: Connection, head: Head, where: Where) -> Ids:
+    def documents(self, connection: Connection, head: Head, where: Where) -> list[int]:
         """Ids of the documents that the filter lets through at `head`, ascending.
 
         Raises:
