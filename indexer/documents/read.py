@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from indexer.documents.formats import Format, detect
+from indexer.documents.formats import FORMATS, Format, detect
 from indexer.documents.limits import ReadLimits
 from indexer.documents.readers.base import Rejected, Source, too_much_text
 from indexer.documents.sandbox import Sandbox
@@ -131,15 +131,19 @@ class Reader:
     ) -> None:
         self._sandbox.close()
 
-    def read(self, path: Path, data: bytes) -> list[ParsedDocument] | Skipped:
+    def read(
+        self, path: Path, data: bytes, format: str | None = None
+    ) -> list[ParsedDocument] | Skipped:
         """The documents in a file, at least one, each with text; or why there is none.
 
         Args:
             path: for its name; nothing is opened.
             data: the file's bytes.
+            format: one of `FORMATS` that the data is in for certain; None: found out.
         """
         try:
-            documents = self._parse(detect(path.name, data), data)
+            known = detect(path.name, data) if format is None else FORMATS[format]
+            documents = self._parse(known, data)
             if _size(documents) > self._limits.text_bytes:
                 raise too_much_text(self._limits.text_bytes)
         except Rejected as rejected:

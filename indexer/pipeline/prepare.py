@@ -21,6 +21,7 @@ from indexer.types import (
     PreparedDocument,
     Skipped,
     SkipReason,
+    TokenCounter,
     embedding_key,
 )
 
@@ -111,23 +112,28 @@ class Preparer:
     def _change(
         self, stamp: FileStamp, parsed: Sequence[ParsedDocument], path_of: FoundFile
     ) -> FileChange | Skipped:
-        documents = tuple(
-            prepared for document in parsed if (prepared := self._document(document)).chunks
+        every = (
+            prepare_document(each, self._tokenizer, self._options.chunking, self._fingerprint)
+            for each in parsed
         )
+        documents = tuple(document for document in every if document.chunks)
         if not documents:
             return Skipped(path_of.path, SkipReason.EMPTY, "there is no text in it")
         return FileChange(stamp, documents)
 
-    def _document(self, document: ParsedDocument) -> PreparedDocument:
-        chunks = tuple(chunk_document(document, self._tokenizer, self._options.chunking))
-        return PreparedDocument(
-            member=document.member,
-            title=document.title,
-            format=document.format,
-            metadata=document.metadata,
-            chunks=chunks,
-            keys=tuple(
-                embedding_key(self._fingerprint, Kind.DOCUMENT, chunk.embedded_text)
-                for chunk in chunks
-            ),
-        )
+
+def prepare_document(
+    document: ParsedDocument, counter: TokenCounter, chunking: ChunkOptions, fingerprint: str
+) -> PreparedDocument:
+    """The document's chunks, and the keys of their vectors under the contract of `fingerprint`."""
+    chunks = tuple(chunk_document(document, counter, chunking))
+    return PreparedDocument(
+        member=document.member,
+        title=document.title,
+        format=document.format,
+        metadata=document.metadata,
+        chunks=chunks,
+        keys=tuple(
+            embedding_key(fingerprint, Kind.DOCUMENT, chunk.embedded_text) for chunk in chunks
+        ),
+    )
