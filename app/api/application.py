@@ -16,6 +16,7 @@ from app.api import (
     metrics,
     search,
     status,
+    uploads,
 )
 from app.api.guard.body import BodyLimit
 from app.api.guard.entry import Entry
@@ -33,6 +34,7 @@ _ROUTERS = (
     search,
     embeddings,
     documents,
+    uploads,
     collections,
     judgements,
     status,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from app.api.documents import MAX_ID
+from app.api.document_schemas import MAX_ID
 from app.api.schemas import CollectionName, Strict
 from app.search.query import MAX_QUERY_CHARS
 

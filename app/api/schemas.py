@@ -39,15 +39,6 @@ class ChunkRef(BaseModel):
     end: int
 
 
-class DocumentAnswer(DocumentRef):
-    """A whole document."""
-
-    collection: str
-    metadata: dict[str, Any]
-    text: str
-    chunks: list[ChunkRef]
-
-
 class CollectionAnswer(BaseModel):
     """A collection's counts and contract."""
 

@@ -18,6 +18,7 @@ from app.search.live_recall import RecallChecker
 from app.search.models import Models
 from app.search.service import SearchService
 from app.settings import Settings
+from app.uploads import Uploads
 from indexer.embedding.embedder import Embedder
 from indexer.errors import SemsearchError
 from indexer.storage.collection import Collection
@@ -100,6 +101,11 @@ class State:
         except SemsearchError:
             return False
         return True
+
+    @property
+    def uploads(self) -> Uploads:
+        """Stores documents in the collections that this state sees."""
+        return Uploads(self.settings, self.models, self.collections)
 
     def served(self) -> list[Served]:
         """Models of the collections, the default one's first; that of the settings if none."""

@@ -28,6 +28,7 @@ class Turns:
     def __init__(self, settings: Settings) -> None:
         self.at_once = requests_at_once(settings)
         self._waiting = CapacityLimiter(_WAITING)
+        self._writing = CapacityLimiter(1)
         self._loaded: set[str] = set()
 
     def start(self) -> None:
@@ -45,3 +46,10 @@ class Turns:
         if not self._loaded.issuperset(needs) and await run_sync(load, limiter=self._waiting):
             self._loaded.update(needs)
         return await run_sync(work)
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """What `work`, which writes to a collection, gives: one after another, beside the turns.
+
+        They would only refuse each other the lock; and one that waits here holds no thread.
+        """
+        return await run_sync(work, limiter=self._writing)

@@ -7,11 +7,13 @@ from app.search.file_state import FileState
 from app.search.query import Mode
 from app.search.snippets import snippet
 from indexer.paths import display_path
-from indexer.storage.documents import Passage, StoredDocument
+from indexer.storage.documents import DocumentSummary, Passage, StoredDocument
 from indexer.types import StoredChunk
 
 
-def document_to_dict(document_id: int, of: StoredChunk | StoredDocument) -> dict[str, Any]:
+def document_to_dict(
+    document_id: int, of: StoredChunk | StoredDocument | DocumentSummary
+) -> dict[str, Any]:
     """The public JSON shape of a document."""
     return {
         "id": document_id,

@@ -182,7 +182,10 @@ def test_openapi_documents_every_route_with_errors(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
     assert sorted(schema["paths"]) == [
         "/collections",
+        "/documents",
         "/documents/{document_id}",
+        "/documents/{document_id}/chunks/{chunk_id}",
+        "/documents/{document_id}/similar",
         "/health",
         "/judgements",
         "/metrics",
