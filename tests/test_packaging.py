@@ -115,7 +115,19 @@ def test_wheel_metadata_names_command_license_and_extras(wheel: Path) -> None:
     assert (metadata["Name"], metadata["Version"]) == ("semsearch", __version__)
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == "<3.14,>=3.11"
-    extras = {"all", "code", "dev", "eval", "html", "minilm", "office", "offload", "pdf", "test"}
+    extras = {
+        "all",
+        "code",
+        "dev",
+        "eval",
+        "html",
+        "mcp",
+        "minilm",
+        "office",
+        "offload",
+        "pdf",
+        "test",
+    }
     assert set(metadata.get_all("Provides-Extra", [])) == extras
     assert "semsearch = app.cli.main:main" in scripts.splitlines()
     assert "Apache License" in licence

@@ -36,6 +36,7 @@ COMMANDS = [
             "search",
             "embed",
             "serve",
+            "mcp",
             "judge",
             "bench",
             "eval",

@@ -13,6 +13,7 @@ from app.api import (
     errors,
     health,
     judgements,
+    mcp,
     metrics,
     search,
     status,
@@ -62,7 +63,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         state.turns.start()
         state.start_warming()
-        yield
+        async with mcp.serve_agents(_app, state):
+            yield
         state.recall.close()
         state.collections.close()
 

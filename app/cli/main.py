@@ -17,6 +17,7 @@ from app.cli import (
     index,
     judge,
     key,
+    mcp,
     model,
     plan,
     report,
@@ -39,6 +40,7 @@ app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("embed")(embed.embed)
 app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.command("status")(status.status)
 app.command("judge")(judge.judge)
 app.command("bench")(bench.bench)

@@ -43,6 +43,9 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/documents/{document_id}/similar"): SEARCH,
     ("GET", "/v1/models"): SEARCH,
     ("POST", "/v1/embeddings"): SEARCH,
+    ("GET", "/mcp"): SEARCH,
+    ("POST", "/mcp"): SEARCH,
+    ("DELETE", "/mcp"): SEARCH,
     ("GET", "/metrics"): ADMIN,
 }
 
