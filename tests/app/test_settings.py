@@ -66,6 +66,7 @@ def test_every_setting_can_be_given_in_the_environment(config: Path) -> None:
         "k": "7",
         "host": "localhost",
         "port": "0",
+        "live_recall_share": "0.5",
         "max_body_kib": "64",
         "allowed_origins": "https://a.example, http://[::1]:3000",
         "hf_endpoint": "https://mirror.example",

@@ -21,6 +21,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/ready"): {},
     ("GET", "/openapi.json"): {},
     ("GET", "/metrics"): {},
+    ("GET", "/search"): {"params": LEXICAL},
     ("POST", "/search"): {"json": LEXICAL},
     ("GET", "/collections"): {},
     ("GET", "/documents/{document_id}"): {},
@@ -34,6 +35,8 @@ OTHERS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/search", {"json": {**LEXICAL, "collection": ["notes", "default"]}}),
     ("POST", "/search", {"json": {"query": "yeast", "collection": ["notes", "default"]}}),
     ("POST", "/search", {"json": {**LEXICAL, "collection": "none-such"}}),
+    ("GET", "/search", {"params": LEXICAL}),
+    ("GET", "/search", {"params": {**LEXICAL, "collection": ["notes", "default"]}}),
     ("GET", "/documents/1", {}),
     ("GET", "/documents/1?collection=default", {}),
 ]
