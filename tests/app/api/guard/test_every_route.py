@@ -14,6 +14,7 @@ from app.keys.key import Scope
 from guarded_service import Guarded
 
 LEXICAL = {"query": "yeast", "mode": "lexical"}
+JUDGED = {"query": "yeast", "document": 1}
 
 # A request that each route answers, and one that asks the collection `default` of it.
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
@@ -23,6 +24,9 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/metrics"): {},
     ("GET", "/search"): {"params": LEXICAL},
     ("POST", "/search"): {"json": LEXICAL},
+    ("GET", "/status"): {},
+    ("GET", "/judgements"): {"params": JUDGED},
+    ("POST", "/judgements"): {"json": {**JUDGED, "document": 999, "grade": None}},
     ("GET", "/collections"): {},
     ("GET", "/documents/{document_id}"): {},
     ("GET", "/v1/models"): {},
@@ -37,6 +41,10 @@ OTHERS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/search", {"json": {**LEXICAL, "collection": "none-such"}}),
     ("GET", "/search", {"params": LEXICAL}),
     ("GET", "/search", {"params": {**LEXICAL, "collection": ["notes", "default"]}}),
+    ("GET", "/judgements", {"params": JUDGED}),
+    ("GET", "/judgements", {"params": {**JUDGED, "collection": "default"}}),
+    ("POST", "/judgements", {"json": {**JUDGED, "grade": 1}}),
+    ("POST", "/judgements", {"json": {**JUDGED, "grade": 1, "collection": "default"}}),
     ("GET", "/documents/1", {}),
     ("GET", "/documents/1?collection=default", {}),
 ]
@@ -176,8 +184,12 @@ def test_listings_show_only_what_the_key_may_see(guarded: Guarded) -> None:
     def names(key: str) -> list[str]:
         return [found["name"] for found in guarded.ask("GET", "/collections", key).json()]
 
-    assert names("notes") == ["notes"]
-    assert names("search") == ["default", "notes"]
+    def holds(key: str) -> list[str]:
+        answer = guarded.ask("GET", "/status", key).json()
+        return [found["name"] for found in answer["collections"]]
+
+    assert names("notes") == holds("notes") == ["notes"]
+    assert names("search") == holds("search") == ["default", "notes"]
 
 
 def test_routes_reach_collections_only_through_what_they_are_handed() -> None:
