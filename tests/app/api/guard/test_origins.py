@@ -38,6 +38,30 @@ def test_our_own_pages_and_programs_are_answered(guarded: Guarded, headers: dict
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8765"},
+        {"Host": "127.0.0.1.evil.example:8765"},
+        {"Host": "127.0.0.1@evil.example"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:3000"},
+        {"Origin": "https://127.0.0.1:8765"},
+        {"Origin": "https://friend.example.evil.example"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+    ],
+    ids=lambda headers: " ".join(headers.values()),
+)
+def test_other_pages_and_names_are_turned_away(guarded: Guarded, headers: dict[str, str]) -> None:
+    answer = guarded.ask("GET", "/collections", "search", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) in [(403, "host"), (403, "origin")]
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
 def test_listed_origin_may_read_answers_and_refusals(guarded: Guarded) -> None:
     for key, status in (("search", 200), (None, 401)):
         answer = guarded.ask("GET", "/collections", key, headers={"Origin": FRIEND})
