@@ -106,6 +106,10 @@ def test_commands_and_requests_of_the_readme_work(place: Path) -> None:
                     answer = request_of(curl, address)
                     assert (answer.status_code, bool(answer.json()["hits"])) == (200, True)
             continue
+        if arguments[0] == "mcp":  # speaks over stdin until that ends
+            command = [sys.executable, "-c", "from app.cli.main import main; main()", *arguments]
+            assert subprocess.run(command, stdin=subprocess.DEVNULL).returncode == 0
+            continue
         ran = run_cli(*arguments)
         assert ran.code == 0, f"semsearch {shlex.join(arguments)}: {ran.err}"
     assert served == bool(requests)
