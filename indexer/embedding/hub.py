@@ -21,9 +21,19 @@ if TYPE_CHECKING:
     from indexer.embedding.hub_client import HubClient, RemoteFile, RemoteModel
 
 OnProgress = Callable[[str, int, int], None]  # (file, bytes of the model so far, bytes in all)
+# A model folder, weights or not, to its part with config.json and the weights; refuses with a
+# ModelError what is not a model of the wanted kind.
+Layout = Callable[[Path], Path]
 
 _WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _MODULE_FOLDER = re.compile(r"\d+_\w+")  # 1_Pooling; not onnx/, openvino/, assets/ ...
+
+
+def embedding_layout(folder: Path) -> Path:
+    """The layout of embedding models: the sentence-transformers one, pooling declared."""
+    modules = model_folder.read_modules(folder)
+    model_folder.read_pooling(modules)
+    return modules.transformer
 
 
 def local_folder(ref: ModelRef, models_folder: Path) -> Path:
@@ -51,6 +61,7 @@ def fetch(
     cache_folder: Path | None = None,
     retry_wait_s: float = 1.0,
     weights: bool = True,
+    layout: Layout = embedding_layout,
 ) -> Path:
     """A verified local folder of the model; downloads it when it is not on this machine.
 
@@ -66,6 +77,7 @@ def fetch(
         weights: False for a model that runs remotely: only configuration and tokenizer are
             fetched, and the weights' hashes, published or from the hub's listing, are recorded.
             They go to a folder of their own, so that a model with its weights is always whole.
+        layout: what kind of model it must be; asked before the weights are fetched.
 
     Raises:
         ModelError: out of reach, unknown, refused, or not what its hashes say.
@@ -80,8 +92,8 @@ def fetch(
             from indexer.embedding.hub_client import HubClient
 
             with HubClient(endpoint, token, retry_wait_s) as client:
-                _fetch_remote(ref, client, folder, on_progress, weights)
-        _verify(ref, folder, cache_folder or models_folder)
+                _fetch_remote(ref, client, folder, on_progress, weights, layout)
+        _verify(ref, folder, cache_folder or models_folder, layout)
     except OSError as error:
         raise ModelError(
             f"{folder}: cannot be read or written ({error.strerror or error}). "
@@ -96,6 +108,7 @@ def _fetch_remote(
     folder: Path,
     on_progress: OnProgress | None,
     weights: bool,
+    layout: Layout,
 ) -> None:
     """Download into `folder`; processes that want the same model wait for the first."""
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # a lazy export
@@ -109,12 +122,12 @@ def _fetch_remote(
         if folder.is_dir():
             return  # another process fetched it while this one waited
         try:
-            _download(ref, client, folder, on_progress, weights).replace(folder)
+            _download(ref, client, folder, on_progress, weights, layout).replace(folder)
         except UnreachableError as error:
             raise _out_of_reach(ref, folder, client.endpoint, str(error)) from error
 
 
-def _verify(ref: ModelRef, folder: Path, cache_folder: Path) -> None:
+def _verify(ref: ModelRef, folder: Path, cache_folder: Path, layout: Layout) -> None:
     """Published hashes first, then the record; a folder copied in without a record gets one now."""
     record = read_record(folder)
     absent = record.absent if record is not None else {}
@@ -130,8 +143,7 @@ def _verify(ref: ModelRef, folder: Path, cache_folder: Path) -> None:
         check_files(folder, record.sha256, cache_folder)
         return
     if ref.folder is None:
-        modules = model_folder.read_modules(folder)
-        weights = model_folder.weight_files(modules.transformer)
+        weights = model_folder.weight_files(layout(folder))
         names = [*weights, *(p for p in folder.rglob("*.json") if p.is_file())]
         sha256 = {p.relative_to(folder).as_posix(): sha256_of(p, cache_folder) for p in names}
         write_record(folder, Record(ref.model, ref.revision, sha256))
@@ -143,6 +155,7 @@ def _download(
     folder: Path,
     on_progress: OnProgress | None,
     weights: bool,
+    layout: Layout,
 ) -> Path:
     """All files, checked, in the folder returned. Configuration comes first: it may refuse."""
     remote = client.model(ref.model, ref.revision)
@@ -165,7 +178,7 @@ def _download(
     sha256: dict[str, str] = {}
     for file in sorted(files, key=_is_weights):
         if _is_weights(file):
-            model_folder.read_pooling(model_folder.read_modules(staging))
+            layout(staging)
         sha256[file.path] = _fetch_file(ref, client, remote.revision, file, staging, meter)
     write_record(staging, Record(ref.model, remote.revision, sha256, absent))
     return staging

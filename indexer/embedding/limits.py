@@ -39,11 +39,16 @@ class Limits:
     lower_case: bool
 
 
-def read_limits(transformer: Path, config: Mapping[str, Any], architecture: str) -> Limits:
+def read_limits(
+    transformer: Path,
+    config: Mapping[str, Any],
+    architecture: str,
+    task: str = "feature-extraction",
+) -> Limits:
     """Longest text and lower-casing, by the rules of sentence-transformers.
 
     `max_seq_length` of sentence_bert_config.json, else the smaller of the tokenizer's and the
-    model's own limit.
+    model's own limit. `task` is what sentence-transformers calls the model's use.
 
     Raises:
         ModelError: a setting that changes the input in a way this program does not do, or no limit
@@ -51,7 +56,7 @@ def read_limits(transformer: Path, config: Mapping[str, Any], architecture: str)
     """
     path = next((p for n in _TRANSFORMER_CONFIGS if (p := transformer / n).is_file()), None)
     settings = read_json(path) if path else {}
-    _refuse_settings(settings, path)
+    _refuse_settings(settings, path, task)
     positions = _positive(config.get("max_position_embeddings"))
     if positions is not None and architecture in _OFFSET_POSITIONS:
         pad_id = config.get("pad_token_id")
@@ -77,7 +82,7 @@ def _positive(value: object) -> int | None:
     return None
 
 
-def _refuse_settings(settings: Mapping[str, Any], path: Path | None) -> None:
+def _refuse_settings(settings: Mapping[str, Any], path: Path | None, expected: str) -> None:
     for name in _REFUSED_SETTINGS:
         value = settings.get(name)
         if isinstance(value, dict):
@@ -86,13 +91,9 @@ def _refuse_settings(settings: Mapping[str, Any], path: Path | None) -> None:
             raise ModelError(
                 f"{path}: setting {name} = {value!r} is not supported. Choose another model."
             )
-    task = settings.get("transformer_task") or "feature-extraction"
+    task = settings.get("transformer_task") or expected
     modalities = settings.get("modality_config") or {"text": {}}
-    if (
-        task != "feature-extraction"
-        or not isinstance(modalities, dict)
-        or set(modalities) != {"text"}
-    ):
+    if task != expected or not isinstance(modalities, dict) or set(modalities) != {"text"}:
         raise ModelError(
             f"{path}: task {task!r} with inputs {', '.join(map(str, modalities))} is not "
             "supported; only plain text is. "

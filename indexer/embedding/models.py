@@ -25,6 +25,7 @@ class ModelRef:
     )
     sha256: Mapping[str, str] = field(default_factory=dict)  # {path in the folder: hex}, published
     folder: Path | None = None  # a local folder; None: fetched from the hub
+    reranks: bool = False  # known to be a reranker; others may be one too
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ _SHORT_NAMES: dict[str, _Known] = {
     "gte-tiny": _Known("TaylorAI/gte-tiny"),
 }
 SHORT_NAMES: tuple[str, ...] = tuple(_SHORT_NAMES)
+_RERANKERS: dict[str, _Known] = {
+    "qwen3-reranker-0.6b": _Known("Qwen/Qwen3-Reranker-0.6B"),
+    "ms-marco-minilm-l6": _Known("cross-encoder/ms-marco-MiniLM-L6-v2"),
+    "bge-reranker-v2-m3": _Known("BAAI/bge-reranker-v2-m3"),
+}
+RERANKERS: tuple[str, ...] = tuple(_RERANKERS)
 
 
 def resolve(name_or_path: str | Path) -> ModelRef:
@@ -89,6 +96,9 @@ def resolve(name_or_path: str | Path) -> ModelRef:
     if name in _SHORT_NAMES:
         known = _SHORT_NAMES[name]
         return ModelRef(name, known.model, known.revision, known.sha256)
+    if name in _RERANKERS:
+        known = _RERANKERS[name]
+        return ModelRef(name, known.model, known.revision, known.sha256, reranks=True)
     if name and "\0" not in name and Path(name).is_dir():
         folder = Path(name).absolute()
         return ModelRef(name, folder.resolve().name, folder=folder)
@@ -102,7 +112,8 @@ def _hub_ref(name: str, model: str, revision: str | None) -> ModelRef:
     for known in _SHORT_NAMES.values():
         if known.model == model and revision in (None, known.revision) and known.revision:
             return ModelRef(name, model, known.revision, known.sha256)
-    return ModelRef(name, model, revision)
+    reranks = any(known.model == model for known in _RERANKERS.values())
+    return ModelRef(name, model, revision, reranks=reranks)
 
 
 def _minilm_folder() -> Path:
@@ -119,9 +130,10 @@ def _minilm_folder() -> Path:
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, SHORT_NAMES, n=1)
+    names = (*SHORT_NAMES, *RERANKERS)
+    close = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return (
-        f"Model {name!r}: neither a short name ({', '.join(SHORT_NAMES)}), nor an existing folder, "
+        f"Model {name!r}: neither a short name ({', '.join(names)}), nor an existing folder, "
         f"nor a hub id like org/name.{hint}"
     )

@@ -52,6 +52,22 @@ def open_embedder(
             f"{spec.folder}: holds no weights, only what a remote endpoint needs. Use placement "
             "remote, or a folder with model.safetensors."
         )
+    runtime = open_runtime(spec, wishes, cache_folder, checked)
+    return LocalEmbedder(spec, tokenizer, runtime, dimension)
+
+
+def open_runtime(
+    spec: ModelSpec,
+    wishes: Wishes,
+    cache_folder: Path | None = None,
+    checked: Set[Mode] = frozenset(),
+) -> Runtime:
+    """The model's forward pass on this machine; the arguments are those of `open_embedder`.
+
+    Raises:
+        PlacementError: this machine or this version cannot run that mode.
+        ModelError: the model cannot be loaded.
+    """
     wishes = settle(spec, wishes, checked)
     assert wishes.placement is not None
     assert wishes.precision is not None
@@ -59,16 +75,14 @@ def open_embedder(
     if mode.placement is Placement.CPU and engine_of(spec, mode, wishes) is Engine.ONNX:
         from indexer.embedding.runtimes.onnx_cpu import OnnxModel
 
-        runtime: Runtime = OnnxModel(
+        return OnnxModel(
             spec,
             mode.precision,
             cache_folder or _passing_folder(),
             wishes.threads,
             wishes.max_batch_tokens,
         )
-    else:
-        runtime = _torch_runtime(spec, mode, wishes, cache_folder)
-    return LocalEmbedder(spec, tokenizer, runtime, dimension)
+    return _torch_runtime(spec, mode, wishes, cache_folder)
 
 
 def engine_of(spec: ModelSpec, mode: Mode, wishes: Wishes) -> Engine:

@@ -119,7 +119,7 @@ def load_spec(
     else:
         weights = model_folder.weight_files(transformer)
         digest = weights_hash(weights, cache_folder)
-    model, revision = _identity(folder, ref, record)
+    model, revision = identity_of(folder, ref, record)
     is_qwen3 = architecture == "qwen3" and pooling is Pooling.LAST_TOKEN
     return ModelSpec(
         model=model,
@@ -148,8 +148,10 @@ def _combined(hashes: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
 
 
-def _identity(folder: Path, ref: ModelRef | None, record: Record | None) -> tuple[str, str | None]:
-    """(model, revision) for the contract. The record of what was fetched beats the request."""
+def identity_of(
+    folder: Path, ref: ModelRef | None, record: Record | None
+) -> tuple[str, str | None]:
+    """(model, revision) for contracts. The record of what was fetched beats the request."""
     if record is not None:
         return record.model, record.revision
     if ref is not None:

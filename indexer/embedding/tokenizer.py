@@ -8,6 +8,7 @@ token that is pooled.
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.embedding.spec import ModelSpec
@@ -67,7 +68,7 @@ class Tokenizer:
                 f"Instruction {instruction[:80]!r}: must be one line of text. Leave it out for "
                 "the model's own."
             )
-        return f"Instruct: {_whole(instruction)}\nQuery:{form['space']}"
+        return f"Instruct: {whole_text(instruction)}\nQuery:{form['space']}"
 
     def encode(
         self, texts: Sequence[str], kind: Kind, instruction: str | None = None
@@ -93,10 +94,10 @@ class Tokenizer:
 
         Tokens that share a character (bytes of one emoji) have overlapping ranges.
         """
-        return list(self._encoder.encode(_whole(text), add_special_tokens=False).offsets)
+        return list(self._encoder.encode(whole_text(text), add_special_tokens=False).offsets)
 
     def _bare_ids(self, texts: Sequence[str], prompt: str) -> list[list[int]]:
-        inputs = [prompt + _whole(text) for text in texts]
+        inputs = [prompt + whole_text(text) for text in texts]
         if self._in_parallel:
             found = self._encoder.encode_batch_fast(inputs, add_special_tokens=False)
         else:
@@ -117,9 +118,23 @@ def load_tokenizer(spec: ModelSpec, in_parallel: bool = True) -> Tokenizer:
     Raises:
         ModelError: tokenizer.json is missing or unusable, or breaks the model's EOS rule.
     """
+    encoder = load_encoder(spec.transformer_folder, spec.lower_case)
+    return Tokenizer(spec, encoder, in_parallel)
+
+
+def load_encoder(folder: Path, lower_case: bool = False) -> "tokenizers.Tokenizer":
+    """What tokenizer.json in a folder says, without its own truncation and padding.
+
+    Args:
+        folder: the model's.
+        lower_case: lower-case every text first.
+
+    Raises:
+        ModelError: it is missing or unusable.
+    """
     from tokenizers import Tokenizer as Encoder
 
-    path = spec.transformer_folder / "tokenizer.json"
+    path = folder / "tokenizer.json"
     if not path.is_file():
         raise ModelError(
             f"{path}: missing. Only models with a tokenizer.json are supported; "
@@ -133,12 +148,12 @@ def load_tokenizer(spec: ModelSpec, in_parallel: bool = True) -> Tokenizer:
         ) from error
     encoder.no_truncation()
     encoder.no_padding()
-    if spec.lower_case:
+    if lower_case:
         _lower_case(encoder)
-    return Tokenizer(spec, encoder, in_parallel)
+    return encoder
 
 
-def _whole(text: str) -> str:
+def whole_text(text: str) -> str:
     """The text with lone surrogates (from bad JSON escapes) replaced: no tokenizer takes them."""
     return _SURROGATE.sub("\ufffd", text)
 

@@ -22,7 +22,7 @@ class EndpointApi(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A server that embeds."""
+    """A server that embeds, or reranks."""
 
     url: str  # base URL, e.g. "http://127.0.0.1:30000/v1"; no user name in it
     model: str | None = None  # its name for the model; None: the spec's
@@ -30,6 +30,7 @@ class Endpoint:
     api: EndpointApi | None = None  # None: tei where the URL ends in /embed, else openai
     timeout_s: float = 60.0  # of one request
     concurrency: int = 4  # requests in flight; more are queued here
+    key_setting: str = "SEMSEARCH_ENDPOINT_KEY"  # where messages say that a key belongs
 
     def __repr__(self) -> str:
         key = "'***'" if self.key else None

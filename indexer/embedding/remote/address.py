@@ -32,29 +32,30 @@ def address_of(endpoint: Endpoint) -> Address:
         UsageError: no http(s) address, one with a user name, query or fragment, or a key that no
             header can carry.
     """
-    parts = _parts_of(endpoint.url)
-    if endpoint.key is not None and not _fits_a_header(endpoint.key):
-        raise UsageError(
-            f"The key of endpoint {endpoint.url}: empty, or holds characters that no header can "
-            "carry. Give it as the server's owner wrote it, without line breaks."
-        )
+    parts = parts_of(endpoint)
     path = parts.path.rstrip("/")
     api = endpoint.api
     if api is None:
         api = EndpointApi.TEI if path.endswith("/embed") else EndpointApi.OPENAI
     if api is EndpointApi.TEI:
         path = path if path.endswith("/embed") else f"{path}/embed"
-        return Address(_with_path(parts, path), None, parts.hostname or "", api)
+        return Address(with_path(parts, path), None, parts.hostname or "", api)
     base = path.removesuffix("/embeddings") if path.endswith("/embeddings") else path or "/v1"
     return Address(
-        _with_path(parts, f"{base}/embeddings"),
-        _with_path(parts, f"{base}/models"),
+        with_path(parts, f"{base}/embeddings"),
+        with_path(parts, f"{base}/models"),
         parts.hostname or "",
         api,
     )
 
 
-def _parts_of(url: str) -> SplitResult:
+def parts_of(endpoint: Endpoint) -> SplitResult:
+    """The checked parts of an endpoint's URL.
+
+    Raises:
+        UsageError: see `address_of`.
+    """
+    url = endpoint.url
     try:
         parts = urlsplit(url)
         port = parts.port  # checked only when asked for
@@ -64,7 +65,7 @@ def _parts_of(url: str) -> SplitResult:
     if "@" in parts.netloc:
         raise UsageError(
             f"{_shown(url)}: an endpoint's address holds no user name or key, because addresses "
-            "are shown and logged. Give the key as SEMSEARCH_ENDPOINT_KEY."
+            f"are shown and logged. Give the key as {endpoint.key_setting}."
         )
     usable = url.isascii() and url.isprintable() and " " not in url and port != 0
     if parts.scheme not in {"http", "https"} or not parts.hostname or not usable:
@@ -73,10 +74,16 @@ def _parts_of(url: str) -> SplitResult:
         raise UsageError(
             f"{_shown(url)}: an endpoint's address has no query and no fragment. {_EXAMPLE}"
         )
+    if endpoint.key is not None and not _fits_a_header(endpoint.key):
+        raise UsageError(
+            f"The key of endpoint {endpoint.url}: empty, or holds characters that no header can "
+            "carry. Give it as the server's owner wrote it, without line breaks."
+        )
     return parts
 
 
-def _with_path(parts: SplitResult, path: str) -> str:
+def with_path(parts: SplitResult, path: str) -> str:
+    """The URL with another path."""
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 

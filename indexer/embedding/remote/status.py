@@ -13,6 +13,7 @@ from indexer.embedding.remote.faults import (
     read_error,
 )
 from indexer.embedding.remote.retry import retry_after_s
+from indexer.embedding.wishes import Endpoint
 
 _OVERLOADED = frozenset({429, 503, 529})
 _MOMENT = frozenset({408, 424, 425, 429})  # 424: TEI's "inference failed"
@@ -20,24 +21,27 @@ _TOO_LARGE = frozenset({413, 422})  # TEI says 422 to too many texts, 413 to too
 
 
 def fault_of(
-    response: httpx.Response, body: bytes, key: str | None, wrong_path: Callable[[], str]
+    response: httpx.Response,
+    body: bytes,
+    endpoint: Endpoint,
+    wrong_path: Callable[[], str],
 ) -> Fault:
     """The fault that an answer without success stands for.
 
     Args:
         response: its status and headers.
         body: the start of its body.
-        key: the bearer token that was sent; kept out of the text.
+        endpoint: its key is kept out of the text.
         wrong_path: says what the server offers instead; asked only for 404 and 405.
     """
-    status = response.status_code
+    status, key = response.status_code, endpoint.key
     message, code = read_error(body)
     words = cleaned(message, key)
     said = f"answered {status}" + (f" ({words})" if words else "")
     if 300 <= status < 400:
         return EndpointFault(_redirected(response, said, key))
     if status in (401, 403):
-        advice = "Check the key" if key else "It wants a key: set SEMSEARCH_ENDPOINT_KEY"
+        advice = "Check the key" if key else f"It wants a key: set {endpoint.key_setting}"
         return EndpointFault(f"{said}. {advice}")
     if status in (404, 405):
         return EndpointFault(f"{said}. {wrong_path()}")

@@ -46,6 +46,7 @@ class Runtime(ABC):
     precision: Precision
     hidden_size: int
     max_batch_tokens: int  # padded tokens that fit in one batch; shrinks when memory runs out
+    keeps_beginnings = False  # whether `expect` makes texts that come one by one cheaper
 
     @property
     def mode(self) -> Mode:
@@ -66,6 +67,10 @@ class Runtime(ABC):
 
     def expect(self, beginning: Sequence[int]) -> None:
         """Texts that begin with these tokens are coming; a runtime may compute those once."""
+        del beginning
+
+    def forget(self, beginning: Sequence[int]) -> None:
+        """No more texts begin with these tokens: what was kept of them may go."""
         del beginning
 
     @abstractmethod

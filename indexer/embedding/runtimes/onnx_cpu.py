@@ -53,6 +53,7 @@ class OnnxModel(Runtime):
         self.max_batch_tokens = max_batch_tokens or BATCH_TOKENS
         self._usual_tokens = self.max_batch_tokens
         self._encoder = encoder_of(spec)
+        self.keeps_beginnings = self._encoder.takes_beginnings
         folder = prepare(spec, precision, cache_folder, encoder=self._encoder)
         self._session: Session | None = Session(folder / GRAPH_NAME, threads)
         self._beginnings: OrderedDict[tuple[int, ...], Beginning] = OrderedDict()
@@ -78,6 +79,10 @@ class OnnxModel(Runtime):
             while len(self._beginnings) > _BEGINNINGS:
                 self._beginnings.popitem(last=False)
         self._beginnings.move_to_end(ids)
+
+    def forget(self, beginning: Sequence[int]) -> None:
+        """See `Runtime.forget`."""
+        self._beginnings.pop(tuple(beginning), None)
 
     def forward(self, batch: TokenBatch) -> Vectors:
         """See `Runtime.forward`."""

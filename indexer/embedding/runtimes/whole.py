@@ -161,7 +161,7 @@ def load(spec: ModelSpec, precision: Precision, **places: Any) -> Any:
     }[precision]
     check_architecture(spec)
     try:
-        with _quiet():
+        with quiet():
             try:
                 model, report = _from_folder(spec, dtype, "sdpa", places)
             except ValueError:
@@ -230,7 +230,7 @@ def _check_weights(spec: ModelSpec, report: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars and load reports; errors still raise, and weights are checked by us."""
     import logging as levels
 
