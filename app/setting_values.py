@@ -46,7 +46,14 @@ def _exact_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
+def _without_secret(url: str) -> str:
+    if "@" in url:
+        raise ValueError("an address holds no user name or key; give the key as reranker_key")
+    return url
+
+
 Folder = Annotated[Path, AfterValidator(_usable_folder)]
 Urls = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_without_secrets)]
+Url = Annotated[str, AfterValidator(_without_secret)]
 PrefixDim = Annotated[int | None, BeforeValidator(_all_as_0)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_exact_origins)]

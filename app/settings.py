@@ -31,7 +31,7 @@ from app.setting_sources import (
     from_environment,
     read_config,
 )
-from app.setting_values import Folder, Origins, PrefixDim, Urls
+from app.setting_values import Folder, Origins, PrefixDim, Url, Urls
 from indexer.embedding.wishes import Engine
 from indexer.errors import UsageError
 from indexer.modes import Placement, Precision
@@ -179,6 +179,23 @@ class Settings(BaseModel):
         Origins,
         Field(description="Web origins beside its own whose pages may use the service"),
     ] = ()
+    reranker: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="Model that reorders the best hits: short name, hub id or folder; with "
+            "reranker_endpoint the server's name for it; unset: none",
+        ),
+    ] = None
+    rerank_depth: Annotated[
+        int, Field(ge=1, le=1000, description="Hits it reads where a search brings no budget")
+    ] = 20
+    reranker_endpoint: Annotated[
+        Url | None, Field(description="Server that reranks: its base URL, or the whole address")
+    ] = None
+    reranker_key: Annotated[
+        SecretStr | None, Field(description="Bearer token that this server is sent")
+    ] = None
     hf_endpoint: Annotated[
         str | None, Field(pattern=r"^https?://", description="Mirror of the model hub")
     ] = None
@@ -246,6 +263,11 @@ class Settings(BaseModel):
         if self.placement in (None, Placement.REMOTE):
             return bool(self.endpoints) or self.placement is Placement.REMOTE
         return self.origin("endpoints") == "flag" and self.origin("placement") != "flag"
+
+    @property
+    def reranks(self) -> bool:
+        """Whether there is a reranker to ask."""
+        return self.reranker is not None or self.reranker_endpoint is not None
 
     def _check_endpoints(self) -> None:
         placement = self.placement

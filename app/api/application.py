@@ -15,6 +15,7 @@ from app.api import (
     judgements,
     mcp,
     metrics,
+    rerank,
     search,
     status,
     uploads,
@@ -34,6 +35,7 @@ from indexer.version import __version__
 _ROUTERS = (
     search,
     embeddings,
+    rerank,
     documents,
     uploads,
     collections,

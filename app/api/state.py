@@ -16,6 +16,7 @@ from app.api.turns import Turns
 from app.search.collections import Collections
 from app.search.live_recall import RecallChecker
 from app.search.models import Models
+from app.search.rerankers import Rerankers
 from app.search.service import SearchService
 from app.settings import Settings
 from app.uploads import Uploads
@@ -46,6 +47,7 @@ class State:
         self.service = SearchService(
             self.models.embedder_of, self.models.admit, watch=self.recall.offer
         )
+        self.rerankers = Rerankers(settings, say=logger.info)
         self.turns = Turns(settings)
         self.latencies = Latencies()
         self.started = time.monotonic()

@@ -35,7 +35,7 @@ def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
                 str(row["name"]),
                 str(row["id"]),
                 f"here, {mebibytes(row['size_bytes'])}" if row["local"] else "not downloaded",
-                "default" if row["default"] else "",
+                "default" if row["default"] else "reranker" if row["reranks"] else "",
             ]
             for row in rows
         ]
@@ -52,15 +52,32 @@ def pull(
     """Download and verify a model, and show the hashes that are enforced from then on."""
     from app.cli.output import print_json, print_line, table
     from app.cli.progress import watch
-    from app.search.models import Models
-    from indexer.embedding.hub import enforced_hashes
+    from indexer.embedding.models import resolve
 
     start: Context = context.obj
     settings = start.settings()
     with watch(as_json) as screen:
-        models = Models(settings, screen.on_download)
-        spec = models.named(model)
-    models.remember(spec.weights_sha256, model)
+        pull_one = _pull_reranker if resolve(model).reranks else _pull
+        values, files = pull_one(settings, model, screen)
+    if as_json:
+        print_json({**values, "files": files})
+        return
+    rows = [[name, str(value)] for name, value in values.items()]
+    rows += [[f"sha256 {name}", digest] for name, digest in files.items()]
+    for line in table(rows):
+        print_line(line)
+
+
+def _pull(
+    settings: "Settings", name: str, screen: "Screen"
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """(what the model is, hashes of its files)."""
+    from app.search.models import Models
+    from indexer.embedding.hub import enforced_hashes
+
+    models = Models(settings, screen.on_download)
+    spec = models.named(name)
+    models.remember(spec.weights_sha256, name)
     values = {
         "model": spec.model,
         "revision": spec.revision,
@@ -70,17 +87,28 @@ def pull(
         "pooling": str(spec.pooling),
         "dimension": spec.hidden_size,
         "max_tokens": spec.max_tokens,
-        "files": enforced_hashes(model, spec.folder),
     }
-    if as_json:
-        print_json(values)
-        return
-    rows = [[name, str(value)] for name, value in values.items() if name != "files"]
-    rows += [
-        [f"sha256 {name}", value] for name, value in enforced_hashes(model, spec.folder).items()
-    ]
-    for line in table(rows):
-        print_line(line)
+    return values, enforced_hashes(name, spec.folder)
+
+
+def _pull_reranker(
+    settings: "Settings", name: str, screen: "Screen"
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The same of a reranker."""
+    from app.search.rerankers import Rerankers
+    from indexer.embedding.hub import enforced_hashes
+
+    spec = Rerankers(settings, screen.on_download).named(name)
+    values = {
+        "model": spec.model,
+        "revision": spec.revision,
+        "folder": str(spec.folder),
+        "weights_sha256": spec.weights_sha256,
+        "weights_bytes": spec.weights_bytes,
+        "recipe": str(spec.recipe),
+        "max_tokens": spec.max_tokens,
+    }
+    return values, enforced_hashes(name, spec.folder)
 
 
 @app.command()

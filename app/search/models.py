@@ -72,6 +72,11 @@ class Models:
         """
         settings = self._settings
         ref = models.resolve(name)
+        if ref.reranks:
+            raise ModelError(
+                f"Model {name} is a reranker: it reorders hits and gives no vectors. Name it with "
+                f"--reranker, and another model for the collection."
+            )
         folder = hub.fetch(
             ref,
             settings.models_folder,
@@ -208,7 +213,7 @@ class Models:
     def listing(self) -> list[dict[str, Any]]:
         """The short names: what each stands for, and whether it is on this machine."""
         rows = []
-        for name in models.SHORT_NAMES:
+        for name in (*models.SHORT_NAMES, *models.RERANKERS):
             folder, model = None, ""
             with suppress(ModelError):  # the bundled model's package is not installed
                 ref = models.resolve(name)
@@ -222,6 +227,7 @@ class Models:
                     "folder": str(folder) if local else None,
                     "size_bytes": _size(folder) if folder and local else 0,
                     "default": name == models.DEFAULT_MODEL,
+                    "reranks": name in models.RERANKERS,
                 }
             )
         return rows

@@ -46,6 +46,7 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/mcp"): SEARCH,
     ("POST", "/mcp"): SEARCH,
     ("DELETE", "/mcp"): SEARCH,
+    ("POST", "/rerank"): SEARCH,
     ("GET", "/metrics"): ADMIN,
 }
 

@@ -1,0 +1,1 @@
+"""Passages read together with the query: slower than vectors, and surer of what answers it."""

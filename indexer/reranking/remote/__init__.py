@@ -1,0 +1,1 @@
+"""A reranker on another machine: TEI, vLLM, SGLang, Jina, Cohere and what speaks like them."""
