@@ -3,6 +3,7 @@
 import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 
 import regex
 
@@ -24,6 +25,7 @@ _COMMON = frozenset(" ".join([_QUESTION_WORDS, *STOPWORDS.values()]).split())
 _FRONT_MATTER = regex.compile(r"\A---\r?\n.*?\n---\r?\n\s*", regex.DOTALL)
 
 
+_SAME_CHARS = 4  # with which two forms of a word begin
 _PHRASE = -1  # in place of a word's number, for a phrase
 _PHRASE_COUNTS = 100  # words: a window without the phrase that was asked for shows nothing
 
@@ -55,22 +57,28 @@ def snippet(text: str, query: str, width: int = WIDTH) -> Snippet:
 
 
 def _fold(word: str) -> str:
-    return unicodedata.normalize("NFKC", word).casefold()
+    return word.lower() if word.isascii() else unicodedata.normalize("NFKC", word).casefold()
 
 
 def _same_word(word: str, wanted: str) -> bool:
-    """Equal, or the same beginning with a short different ending: placements ~ placement."""
+    """Equal, or the same beginning with a short different ending: placements ~ placement.
+
+    Either way the first `_SAME_CHARS` are the same.
+    """
     if word == wanted:
         return True
     shorter, longer = sorted((word, wanted), key=len)
-    stem = max(4, len(shorter) - 2)
-    return len(shorter) >= 4 and len(longer) - stem <= 4 and shorter[:stem] == longer[:stem]
+    stem = max(_SAME_CHARS, len(shorter) - 2)
+    is_long = len(shorter) >= _SAME_CHARS
+    return is_long and len(longer) - stem <= 4 and shorter[:stem] == longer[:stem]
 
 
-def _wanted(query: str) -> tuple[list[str], list[str]]:
-    """(folded words, pairs of characters of scripts without spaces) worth marking.
+@lru_cache(maxsize=256)  # one query is asked of every passage of its answer
+def _wanted(query: str) -> tuple[dict[str, list[tuple[int, str]]], list[str], int]:
+    """({beginning: [(number, folded word)]}, pairs of characters without spaces, how many words).
 
-    Common words are left out, unless the query has no others: to mark every "the" hides the rest.
+    These are worth marking. Common words are left out, unless the query has no others: to mark
+    every "the" hides the rest.
     """
     words: list[str] = []
     pairs: list[str] = []
@@ -79,7 +87,11 @@ def _wanted(query: str) -> tuple[list[str], list[str]]:
             pairs += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
         words += [_fold(part) for part in _UNSPACED.split(word) if part]
     telling = [word for word in words if word not in _COMMON]
-    return (telling if telling or pairs else words), pairs
+    chosen = telling if telling or pairs else words
+    by_beginning: dict[str, list[tuple[int, str]]] = {}
+    for number, word in enumerate(chosen):
+        by_beginning.setdefault(word[:_SAME_CHARS], []).append((number, word))
+    return by_beginning, pairs, len(chosen)
 
 
 def _matches(text: str, query: str) -> list[tuple[int, int, int]]:
@@ -87,14 +99,13 @@ def _matches(text: str, query: str) -> list[tuple[int, int, int]]:
     asked = parse_query(query)
     found = _phrases(text, asked.constraints.phrases)
     # A phrase may stand in a heading: then its words are all there is to show.
-    spaced, pairs = _wanted(asked.words if found else asked.text)
-    found += [
-        (m.start(), m.end(), number)
-        for m in _WORD.finditer(text)
-        for number, wanted in enumerate(spaced)
-        if _same_word(_fold(m.group()), wanted)
-    ]
-    for number, pair in enumerate(pairs, start=len(spaced)):
+    spaced, pairs, count = _wanted(asked.words if found else asked.text)
+    for m in _WORD.finditer(text):
+        word = _fold(m.group())
+        for number, wanted in spaced.get(word[:_SAME_CHARS], ()):
+            if _same_word(word, wanted):
+                found.append((m.start(), m.end(), number))
+    for number, pair in enumerate(pairs, start=count):
         at = text.find(pair)
         while at >= 0:
             found.append((at, at + len(pair), number))
