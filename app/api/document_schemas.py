@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.api.schemas import ChunkRef, CollectionName, DocumentRef, Strict
+from app.search.where import MAX_CHARS
 from indexer.paths import MAX_ID_CHARS
 from indexer.pipeline.put import PutStatus
 from indexer.pipeline.upload import MAX_TITLE_CHARS, Upload, UploadFormat
@@ -31,6 +32,15 @@ ExternalId = Annotated[
 ]
 
 WantedCollection = Annotated[CollectionName | None, Query(description="Unset: the default one")]
+
+WantedWhere = Annotated[
+    str | None,
+    Query(
+        max_length=MAX_CHARS,
+        description="A filter, see docs/filters.md",
+        examples=["tag:ops and not status:draft"],
+    ),
+]
 
 
 class DocumentIn(Strict):

@@ -14,13 +14,15 @@ from app.api.document_schemas import (
     PassageAnswer,
     SimilarAnswer,
     WantedCollection,
+    WantedWhere,
 )
 from app.api.errors import RESPONSES
 from app.api.state import State, StateDep
 from app.search.answer import chunk_to_dict, document_to_dict
 from app.search.query import MAX_K, MAX_NEIGHBOURS
 from app.search.similar import similar_documents
-from indexer.errors import NotFoundError
+from app.search.where import parse_where
+from indexer.errors import NotFoundError, UsageError
 from indexer.paths import upload_id, upload_path
 from indexer.storage.collection import Collection
 from indexer.storage.documents import DocumentSummary
@@ -50,14 +52,18 @@ def documents(
             description="A file or folder by its absolute path, or api:/ for all that lies in none",
         ),
     ] = None,
+    where: WantedWhere = None,
     external_id: Annotated[ExternalId | None, Query()] = None,
 ) -> dict[str, Any]:
     """Documents by ascending id, page by page."""
     name, opened = _opened(state, collection)
+    if external_id is not None and (under, where) != (None, None):
+        raise UsageError("external_id names one document. Leave under and where out.")
+    condition = None if where is None else parse_where(where)
     with opened.snapshot() as now:
         if external_id is None:
             beneath = None if under is None else under.encode()
-            page = now.documents(beneath, after, limit + 1)
+            page = now.documents(beneath, after, limit + 1, condition)
         else:
             found = now.documents_at([upload_path(external_id)]).values()
             page = [document for document in found if document.id > after]
@@ -130,11 +136,13 @@ def similar(
     state: StateDep,
     collection: WantedCollection = None,
     k: Annotated[int, Query(ge=1, le=MAX_K)] = 10,
+    where: WantedWhere = None,
 ) -> dict[str, Any]:
     """The documents that mean most nearly the same, each with its best passage; needs no model."""
     name, opened = _opened(state, collection)
+    condition = None if where is None else parse_where(where)
     with opened.snapshot() as now:
-        found = similar_documents(now, document_id, k)
+        found = similar_documents(now, document_id, k, condition)
         (like,) = now.documents(after=document_id - 1, limit=1)
         chunks = now.chunks([one.chunk_id for one in found])
     return {

@@ -133,6 +133,23 @@ def test_list_goes_page_by_page(service: TestClient, stored: dict[str, int]) -> 
     assert service.get("/documents", params={"external_id": "nope"}).json()["documents"] == []
 
 
+def test_list_and_similar_take_filters(service: TestClient, stored: dict[str, int]) -> None:
+    put(service, {"id": "lion", "text": "Lions hunt in the savanna.", "metadata": {"tags": "cat"}})
+    put(service, {"id": "lynx", "text": "A lynx hunts in forests.", "metadata": {"tags": ["cat"]}})
+    for where in ("tag:cat", "path:l*"):
+        listed = service.get("/documents", params={"where": where, "limit": 1}).json()
+        assert [one["external_id"] for one in listed["documents"]] == ["lion"]
+        rest = service.get("/documents", params={"where": where, "after": listed["next"]}).json()
+        assert [one["external_id"] for one in rest["documents"]] == ["lynx"]
+        assert rest["next"] is None
+    of = f"/documents/{stored['zebra']}/similar"
+    hits = service.get(of, params={"where": "tag:cat"}).json()["hits"]
+    assert [hit["document"]["path"] for hit in hits] == ["api:/lion", "api:/lynx"]
+    assert service.get(of, params={"where": "tag:("}).status_code == 422
+    assert service.get("/documents?external_id=lion&where=tag:cat").status_code == 422
+    service.delete("/documents", params={"external_id": ["lion", "lynx"]})
+
+
 def test_deleted_documents_go_together_or_not_at_all(
     service: TestClient, stored: dict[str, int]
 ) -> None:

@@ -37,6 +37,9 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", "/documents/{document_id}"): {},
     ("GET", "/documents/{document_id}/chunks/{chunk_id}"): {},
     ("GET", "/documents/{document_id}/similar"): {},
+    ("GET", "/mcp"): {},
+    ("POST", "/mcp"): {"json": {"jsonrpc": "2.0", "id": 1, "method": "ping"}},
+    ("DELETE", "/mcp"): {},
     ("GET", "/v1/models"): {},
     ("POST", "/v1/embeddings"): {"json": {"input": "x", "model": "unknown"}},
 }
