@@ -17,7 +17,7 @@ __all__ = ["indexed"]
 @pytest.fixture(scope="session")
 def service_url(indexed: Indexed) -> Iterator[str]:
     with clean_environment(indexed.home):
-        app = create_app(Settings.load())
+        app = create_app(Settings.load(flags={"model": "minilm"}))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

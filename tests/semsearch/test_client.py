@@ -139,3 +139,13 @@ def test_client_gives_the_same_hits_as_the_command_line(
     monkeypatch.setenv("SEMSEARCH_HOME", str(indexed.home))
     in_shell = json.loads(run("search", "hot water for tea", "--json").out)["hits"]
     assert client.search("hot water for tea") == [Hit.from_dict(hit) for hit in in_shell]
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"documents": [{"id": 1}]}', b'{"documents": 3}'])
+def test_client_meeting_other_documents_says_so(body: bytes) -> None:
+    with (
+        answering(200, body) as url,
+        Client(url) as client,
+        pytest.raises(errors.SemsearchError, match="is no semsearch service"),
+    ):
+        client.put([{"id": "a", "text": "Kettles boil."}])
