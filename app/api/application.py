@@ -13,7 +13,6 @@ from app.api import (
     errors,
     health,
     judgements,
-    mcp,
     metrics,
     rerank,
     search,
@@ -25,6 +24,7 @@ from app.api.guard.entry import Entry
 from app.api.guard.envelope import Envelope
 from app.api.guard.origins import LOOPBACK_NAMES, Origins
 from app.api.guard.routes import ROUTES, Routes
+from app.api.mcp import Agents
 from app.api.metrics import Metrics
 from app.api.state import State
 from app.keys.store import KeyStore
@@ -60,12 +60,13 @@ def create_app(settings: Settings) -> FastAPI:
     keys = KeyStore(settings.home)
     check_address(settings, keys)
     state = State(settings)
+    agents = Agents(state)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         state.turns.start()
         state.start_warming()
-        async with mcp.serve_agents(_app, state):
+        async with agents.running():
             yield
         state.recall.close()
         state.collections.close()
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     _guard(app, settings, keys)
     for part in _ROUTERS:
         app.include_router(part.router)
+    agents.add_to(app)
     return app
 
 

@@ -6,11 +6,13 @@ never come back, and any worker may answer.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from app.api.errors import ApiError
 from app.api.guard.access import Access
@@ -23,35 +25,47 @@ if TYPE_CHECKING:
 PATH = "/mcp"
 
 
-@asynccontextmanager
-async def serve_agents(app: FastAPI, state: State) -> AsyncIterator[None]:
-    """Answer at /mcp while the context is open; without the extra there is no such route."""
-    try:
-        from mcp.server.streamable_http_manager import (
-            StreamableHTTPASGIApp,
-            StreamableHTTPSessionManager,
-        )
+class Agents:
+    """The route for agents. Without the extra there is none."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._manager: Any = None  # of the MCP package; while `running`
+        self.is_installed = find_spec("mcp") is not None
+
+    def add_to(self, app: FastAPI) -> None:
+        """Put the route into the application."""
+        if self.is_installed:
+            methods = ["GET", "POST", "DELETE"]
+            app.router.routes.append(Route(PATH, self, methods=methods, include_in_schema=False))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if self._manager is None:
+            raise ApiError(503, "The service is starting or stopping.", code="not_ready")
+        await self._manager.handle_request(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Requests are answered while this is open."""
+        if not self.is_installed:
+            yield
+            return
+        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
         from app.mcp.server import create_server
-    except ModuleNotFoundError as error:
-        if error.name not in ("mcp", "mcp_types"):
-            raise
-        yield
-        return
 
-    def library_of(request: Any) -> Library:
-        seen = state.seen_with(Access.of(request.scope))
-        return Library(state.settings, seen.collections, state.service)
-
-    async def on_thread(work: "Callable[[], Result]") -> "Result":
-        return await run_sync(work)  # FastAPI's threads: as many as there are cores for
-
-    server = create_server(library_of, on_thread, refusals=(ApiError,))
-    manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
-    route = Route(PATH, StreamableHTTPASGIApp(manager), include_in_schema=False)
-    app.router.routes.append(route)
-    try:
-        async with manager.run():
+        server = create_server(self._library_of, _on_thread, refusals=(ApiError,))
+        self._manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
+        async with self._manager.run():
             yield
-    finally:
-        app.router.routes.remove(route)
+        self._manager = None
+
+    def _library_of(self, request: Any) -> Library:
+        seen = self._state.seen_with(Access.of(request.scope))
+        return Library(self._state.settings, seen.collections, self._state.service)
+
+
+async def _on_thread(work: "Callable[[], Result]") -> "Result":
+    """On FastAPI's threads: as many as there are cores for."""
+    return await run_sync(work)

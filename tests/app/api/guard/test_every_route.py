@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from httpx import Response
+from starlette.routing import Route
 
 import app.api
 from app.api.guard.routes import OPEN, ROUTES, Routes
@@ -37,6 +38,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", "/documents/{document_id}"): {},
     ("GET", "/documents/{document_id}/chunks/{chunk_id}"): {},
     ("GET", "/documents/{document_id}/similar"): {},
+    ("POST", "/rerank"): {"json": {"query": "yeast", "texts": ["bread"]}},
     ("GET", "/mcp"): {},
     ("POST", "/mcp"): {"json": {"jsonrpc": "2.0", "id": 1, "method": "ping"}},
     ("DELETE", "/mcp"): {},
@@ -93,8 +95,9 @@ def served_by(app: FastAPI) -> set[tuple[str, str]]:
     while pending:
         route = pending.pop()
         pending += getattr(getattr(route, "original_router", None), "routes", [])
-        if isinstance(route, APIRoute):
-            found |= {(method, route.path) for method in route.methods}
+        if isinstance(route, APIRoute | Route) and route.path != "/openapi.json":
+            methods = (route.methods or set()) - {"HEAD"}  # Starlette adds it to its own GET
+            found |= {(method, route.path) for method in methods}
     return found
 
 
