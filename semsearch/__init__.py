@@ -7,8 +7,8 @@
         for hit in notes.search("how is a backup restored?"):
             print(hit.score, hit.path, hit.start_line, hit.text)
 
-`Client` asks a running `semsearch serve` instead. This package is the public API; `app` and
-`indexer` are private and change without notice.
+`Client` and `AsyncClient` ask a running `semsearch serve` instead. This package is the public API;
+`app` and `indexer` are private and change without notice.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,18 +16,37 @@ from typing import TYPE_CHECKING, Any
 from indexer.version import __version__
 
 if TYPE_CHECKING:
+    from app.client.async_client import AsyncClient
+    from app.client.client import Client
+    from app.client.documents import Document, ListedDocument, SimilarDocument, StoredDocument
+    from app.client.hits import Hit, Hits
     from semsearch import errors
-    from semsearch.client import Client
     from semsearch.collection import Collection
-    from semsearch.hits import Hit, Hits
 
-__all__ = ["Client", "Collection", "Hit", "Hits", "__version__", "errors"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Collection",
+    "Document",
+    "Hit",
+    "Hits",
+    "ListedDocument",
+    "SimilarDocument",
+    "StoredDocument",
+    "__version__",
+    "errors",
+]
 
 _PLACES = {
-    "Client": "semsearch.client",
+    "AsyncClient": "app.client.async_client",
+    "Client": "app.client.client",
     "Collection": "semsearch.collection",
-    "Hit": "semsearch.hits",
-    "Hits": "semsearch.hits",
+    "Document": "app.client.documents",
+    "Hit": "app.client.hits",
+    "Hits": "app.client.hits",
+    "ListedDocument": "app.client.documents",
+    "SimilarDocument": "app.client.documents",
+    "StoredDocument": "app.client.documents",
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from app.client.hits import Hits
 from app.indexing import build_index, choose_model, index_options, index_wishes, targets
 from app.search.collections import Collections
 from app.search.models import Models
@@ -15,7 +16,6 @@ from indexer.errors import UsageError
 from indexer.pipeline.run import index
 from indexer.storage.commit import Writer
 from indexer.storage.upgrade import upgrade
-from semsearch.hits import Hits
 
 
 class Collection:

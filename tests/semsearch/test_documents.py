@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.client.documents import StoredDocument
 from semsearch import Client, errors
-from semsearch.documents import StoredDocument
 from tests_support import Indexed
 
 

@@ -14,7 +14,10 @@ from indexer import errors as all_errors
 from indexer.version import __version__
 from semsearch import errors
 
-LISTED = ["Client", "Collection", "Hit", "Hits", "__version__", "errors"]
+LISTED = [
+    *("AsyncClient", "Client", "Collection", "Document", "Hit", "Hits", "ListedDocument"),
+    *("SimilarDocument", "StoredDocument", "__version__", "errors"),
+]
 
 
 def test_exported_names_are_exactly_these() -> None:
@@ -22,12 +25,18 @@ def test_exported_names_are_exactly_these() -> None:
     assert dir(semsearch) == sorted(LISTED)
     assert {
         name: getattr(semsearch, name).__module__
-        for name in ("Client", "Collection", "Hit", "Hits")
+        for name in LISTED
+        if name not in ("__version__", "errors")
     } == {
-        "Client": "semsearch.client",
+        "AsyncClient": "app.client.async_client",
+        "Client": "app.client.client",
         "Collection": "semsearch.collection",
-        "Hit": "semsearch.hits",
-        "Hits": "semsearch.hits",
+        "Document": "app.client.documents",
+        "Hit": "app.client.hits",
+        "Hits": "app.client.hits",
+        "ListedDocument": "app.client.documents",
+        "SimilarDocument": "app.client.documents",
+        "StoredDocument": "app.client.documents",
     }
     assert semsearch.__version__ == __version__
     assert semsearch.errors is errors
@@ -55,6 +64,7 @@ def test_hit_has_exactly_the_documented_fields() -> None:
         *("rank", "score", "dense_score", "lexical_score", "collection", "document_id", "path"),
         *("member", "title", "chunk_id"),
         *("heading", "place", "text", "start_line", "end_line", "start", "end"),
+        *("snippet", "file"),
     ]
 
 

@@ -30,6 +30,8 @@ class Hit:
     end_line: int
     start: int
     end: int
+    snippet: str  # the stretch of the text that shows best why it was found
+    file: str | None  # "same", "changed" or "missing" since it was indexed; None: no file
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -53,6 +55,8 @@ class Hit:
             end_line=chunk["end_line"],
             start=chunk["start"],
             end=chunk["end"],
+            snippet=values["snippet"]["text"],
+            file=document["file"],
         )
 
 
@@ -60,13 +64,20 @@ class Hits(list[Hit]):
     """Ranked hits, best first.
 
     `degraded_reason` says why a hybrid search was answered by words alone; None when it was not.
+    `next` is the cursor of the hits after these; None when there are none.
     """
 
-    def __init__(self, hits: Iterable[Hit] = (), degraded_reason: str | None = None) -> None:
+    def __init__(
+        self,
+        hits: Iterable[Hit] = (),
+        degraded_reason: str | None = None,
+        next: str | None = None,
+    ) -> None:
         super().__init__(hits)
         self.degraded_reason = degraded_reason
+        self.next = next
 
     @classmethod
     def from_dict(cls, answer: Mapping[str, Any]) -> Self:
         """The hits of the JSON shape of `search --json` and POST /search."""
-        return cls(map(Hit.from_dict, answer["hits"]), answer["degraded_reason"])
+        return cls(map(Hit.from_dict, answer["hits"]), answer["degraded_reason"], answer["next"])
