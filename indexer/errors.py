@@ -74,6 +74,10 @@ class QueryError(SemsearchError):
 class OverloadedError(SemsearchError):
     """Too much load now; the text says when to come back."""
 
+    def __init__(self, message: str, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s  # whole seconds; None: not known
+
 
 # class -> (exit code, HTTP status). sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPFAIL.
 CODES: dict[type[SemsearchError], tuple[int, int]] = {
@@ -88,7 +92,7 @@ CODES: dict[type[SemsearchError], tuple[int, int]] = {
     TooNewError: (65, 500),
     ContractError: (65, 409),
     StoreError: (65, 500),
-    OverloadedError: (75, 503),
+    OverloadedError: (75, 429),
     SemsearchError: (70, 500),
 }
 

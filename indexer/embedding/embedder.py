@@ -62,6 +62,32 @@ class Embedder(ABC):
                 is out of reach.
         """
 
+    def embed_ids(self, ids: Sequence[Sequence[int]], on_batch: OnBatch | None = None) -> Vectors:
+        """Vectors of documents that come as token ids, as `embed` gives them for their texts.
+
+        Args:
+            ids: of each text, valid ones (`Tokenizer.check_ids`), with or without the special
+                tokens that stand around every text.
+            on_batch: see `embed`.
+        """
+        texts = [self.tokenizer.decode(item) for item in ids]
+        return self.embed(texts, Kind.DOCUMENT, on_batch=on_batch)
+
+    @property
+    @abstractmethod
+    def batch_tokens(self) -> int:
+        """As many tokens as are worth embedding together; may change when memory runs out."""
+
+    @property
+    def concurrency(self) -> int:
+        """Calls that are worth making at the same time."""
+        return 1
+
+    def may_be_the_text(self, error: Exception) -> bool:
+        """Whether `embed` could succeed on some of the texts on which it raised this error."""
+        del error
+        return True
+
     @abstractmethod
     def close(self) -> None:
         """Free the model."""

@@ -44,6 +44,11 @@ class LocalEmbedder(Embedder):
         """See `Embedder.engine`."""
         return type(self.runtime).__name__
 
+    @property
+    def batch_tokens(self) -> int:
+        """See `Embedder.batch_tokens`."""
+        return self.runtime.max_batch_tokens
+
     def embed(
         self,
         texts: Sequence[str],
@@ -60,6 +65,13 @@ class LocalEmbedder(Embedder):
             vectors[first : first + len(ids)] = self._embed_window(ids, first, on_batch)
             first += len(ids)
         return vectors
+
+    def embed_ids(self, ids: Sequence[Sequence[int]], on_batch: OnBatch | None = None) -> Vectors:
+        """See `Embedder.embed_ids`; the ids go to the model as they are."""
+        if self.tokenizer.prompt(Kind.DOCUMENT):
+            # A prompt and the text behind it may share a token: only the whole text tells.
+            return super().embed_ids(ids, on_batch)
+        return self._embed_window([self.tokenizer.framed(item) for item in ids], 0, on_batch)
 
     def _tokenised(
         self, texts: Sequence[str], kind: Kind, instruction: str | None

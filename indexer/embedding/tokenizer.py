@@ -7,7 +7,7 @@ token that is pooled.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,14 +78,65 @@ class Tokenizer:
         bare = self._bare_ids(texts, self.prompt(kind, instruction))
         return [[*self._before, *ids[:room], *self._after] for ids in bare]
 
+    def lengths(
+        self, texts: Sequence[str], kind: Kind, instruction: str | None = None
+    ) -> list[int]:
+        """Tokens of each text as it goes to the model: prompt, special tokens, cut."""
+        return [len(ids) for ids in self.encode(texts, kind, instruction)]
+
+    def framed(self, ids: Sequence[int]) -> list[int]:
+        """Token ids of a text, cut to `max_tokens`, between its special tokens.
+
+        Ids that have these already keep them once.
+        """
+        room = self.max_tokens - len(self._before) - len(self._after)
+        return [*self._before, *self._bare(ids)[:room], *self._after]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of valid token ids, without the special tokens around it.
+
+        Ids that no text gives (half a character, a word that begins in its middle) come back as
+        the nearest text.
+        """
+        return str(self._encoder.decode(self._bare(ids), skip_special_tokens=False))
+
+    def check_ids(self, ids: Iterable[int]) -> None:
+        """Refuse ids that the model has no token for.
+
+        Raises:
+            UsageError: names the first of them.
+        """
+        for token in set(ids):
+            if not 0 <= token < 1 << 32 or self._encoder.id_to_token(token) is None:
+                raise UsageError(
+                    f"{token} is no token id of {self._spec.model}. Take the ids from its own "
+                    "tokenizer, or send texts."
+                )
+
+    def _bare(self, ids: Sequence[int]) -> list[int]:
+        """Without the special tokens around a text, if all of them are there."""
+        start, end = len(self._before), len(ids) - len(self._after)
+        framed = start <= end and [*self._before, *ids[start:end], *self._after] == list(ids)
+        return list(ids[start:end] if framed else ids)
+
     def beginning(self, prompt: str) -> list[int]:
         """Token ids that texts with this prompt begin with; their last may differ."""
         return [*self._before, *self._bare_ids([""], prompt)[0]]
 
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as an embedded document (prompt, special tokens), untruncated."""
+    def count(self, texts: Sequence[str], kind: Kind = Kind.DOCUMENT) -> list[int]:
+        """Tokens of each text as it is embedded (prompt, special tokens), untruncated."""
         special = len(self._before) + len(self._after)
-        return [special + len(ids) for ids in self._bare_ids(texts, self.prompt(Kind.DOCUMENT))]
+        return [special + len(ids) for ids in self._bare_ids(texts, self.prompt(kind))]
+
+    def tail(self, text: str, kind: Kind) -> str:
+        """The longest end of a text, from a token's beginning on, that needs no cut."""
+        starts = [start for start, _ in self.offsets(text)]
+        first, rest = 0, text
+        # Again, as an end may come apart into more tokens than it had inside the text.
+        while (over := self.count([rest], kind)[0] - self.max_tokens) > 0 and rest:
+            first += over
+            rest = text[starts[first] :] if first < len(starts) else ""
+        return rest
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) in code points of each token of the bare text, in order.

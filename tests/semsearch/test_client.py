@@ -107,6 +107,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[str]:
         (200, b'{"hits": [{"rank": 1}]}', errors.SemsearchError, "is no semsearch service"),
         (500, b"oops", errors.SemsearchError, "answered 500 without an explanation"),
         (302, b"", errors.SemsearchError, "answered 302 without an explanation"),
+        (429, b'{"error": {"message": "64 wait"}}', errors.OverloadedError, "64 wait"),
         (503, b"{}", errors.OverloadedError, "answered 503"),
         (409, b'{"error": {"message": "two models"}}', errors.ContractError, "two models"),
     ],

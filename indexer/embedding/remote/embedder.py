@@ -70,6 +70,20 @@ class RemoteEmbedder(Embedder):
         """See `Embedder.engine`: where the endpoints are."""
         return ", ".join(self._balancer.urls)
 
+    @property
+    def batch_tokens(self) -> int:
+        """See `Embedder.batch_tokens`: as many as one request holds."""
+        return self._max_tokens
+
+    @property
+    def concurrency(self) -> int:
+        """See `Embedder.concurrency`: as many as the endpoints take."""
+        return self._balancer.capacity
+
+    def may_be_the_text(self, error: Exception) -> bool:
+        """See `Embedder.may_be_the_text`: not when no endpoint can be reached."""
+        return isinstance(error.__cause__, RequestFault)
+
     def check(self) -> None:
         """Ask every endpoint for one vector, so that a wrong setting shows before any work.
 

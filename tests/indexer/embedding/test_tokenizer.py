@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.embedding.embedder import Embedder
-from indexer.embedding.spec import load_spec
+from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.tokenizer import load_tokenizer
 from indexer.errors import ModelError, UsageError
 from indexer.types import Kind
@@ -180,3 +180,42 @@ def test_worker_process_counts_without_torch(tiny_folder: Path) -> None:
     )
     assert done.stdout == "[3, 1]\n[]\n"
     assert done.stderr == ""
+
+
+def test_framed_ids_are_those_of_the_text(minilm_spec: ModelSpec) -> None:
+    tokenizer = load_tokenizer(minilm_spec)
+    texts = ["Bread rises.", "", "naïve 面包 🍞", "word " * 600]
+    for framed in tokenizer.encode(texts, Kind.DOCUMENT):
+        assert tokenizer.framed(framed) == framed
+        assert tokenizer.framed(framed[1:-1]) == framed
+    [whole] = tokenizer.encode(["word " * 600], Kind.DOCUMENT)
+    assert tokenizer.framed([whole[1]] * 10_000) == whole
+
+
+def test_decode_gives_the_text_of_a_cased_model_again(tiny_folder: Path) -> None:
+    tokenizer = load_tokenizer(load_spec(tiny_folder))
+    for text in ("Bread rises.", "  two\n lines ", "面包 🍞", ""):
+        [ids] = tokenizer.encode([text], Kind.DOCUMENT)
+        assert tokenizer.decode(ids) == tokenizer.decode(ids[:-1]) == text
+
+
+@pytest.mark.parametrize("token", [-1, 30_522, 1 << 32, 10**30])
+def test_ids_that_are_no_tokens_are_refused(minilm_spec: ModelSpec, token: int) -> None:
+    tokenizer = load_tokenizer(minilm_spec)
+    tokenizer.check_ids([0, 30_521])
+    with pytest.raises(UsageError, match=f"^{token} is no token id of "):
+        tokenizer.check_ids([7, token])
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_tail_is_the_longest_end_that_fits(
+    minilm_spec: ModelSpec, tiny_folder: Path, kind: Kind
+) -> None:
+    for spec in (minilm_spec, replace(load_spec(tiny_folder), max_tokens=64)):
+        tokenizer = load_tokenizer(spec)
+        assert tokenizer.tail("short", kind) == "short"
+        text = " ".join(f"word{n}" for n in range(spec.max_tokens))
+        end = tokenizer.tail(text, kind)
+        assert text.endswith(end)
+        assert spec.max_tokens - 2 <= tokenizer.count([end], kind)[0] <= spec.max_tokens
+        assert tokenizer.lengths([text, end], kind)[0] == spec.max_tokens

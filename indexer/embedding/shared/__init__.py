@@ -1,0 +1,1 @@
+"""One model for all who ask: what waits is embedded together, questions first."""
