@@ -21,6 +21,7 @@ FOREIGN_NAMES = {
     "hf_offline": "HF_HUB_OFFLINE",
     "visible_gpus": "CUDA_VISIBLE_DEVICES",
 }
+_MAY_HOLD_SECRETS = frozenset({"endpoints", "redis_url"})
 _MAY_BE_EMPTY = frozenset({"visible_gpus"})  # an empty list of GPUs hides all of them
 # Ours, but not settings of the program: where the config file lies, where the tests' data lie.
 NOT_SETTINGS = {"SEMSEARCH_CONFIG", "SEMSEARCH_TEST_DATA"}
@@ -91,7 +92,7 @@ def explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors(include_url=False):
         name = str(problem["loc"][0]) if problem["loc"] else "settings"
-        secret = name.endswith(("_token", "_key")) or name == "endpoints"
+        secret = name.endswith(("_token", "_key")) or name in _MAY_HOLD_SECRETS
         shown = "(hidden)" if secret else repr(problem.get("input"))
         lines.append(f"{name} = {shown} (from {origins.get(name, 'default')}): {problem['msg']}")
     return "; ".join(lines)

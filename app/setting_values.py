@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 
 def _usable_folder(path: Path) -> Path:
@@ -52,8 +52,15 @@ def _without_secret(url: str) -> str:
     return url
 
 
+def _of_redis(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("an address like redis://127.0.0.1:6379/0")
+    return url
+
+
 Folder = Annotated[Path, AfterValidator(_usable_folder)]
 Urls = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_without_secrets)]
 Url = Annotated[str, AfterValidator(_without_secret)]
 PrefixDim = Annotated[int | None, BeforeValidator(_all_as_0)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_exact_origins)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_of_redis)]

@@ -31,7 +31,7 @@ from app.setting_sources import (
     from_environment,
     read_config,
 )
-from app.setting_values import Folder, Origins, PrefixDim, Url, Urls
+from app.setting_values import Folder, Origins, PrefixDim, RedisUrl, Url, Urls
 from indexer.embedding.wishes import Engine
 from indexer.errors import UsageError
 from indexer.modes import Placement, Precision
@@ -195,6 +195,34 @@ class Settings(BaseModel):
     ] = None
     reranker_key: Annotated[
         SecretStr | None, Field(description="Bearer token that this server is sent")
+    ] = None
+    queue_requests: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1 << 16,
+            description="Requests that may wait for their turn; the service sends away (429) more",
+        ),
+    ] = 64
+    queue_tokens: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1 << 24,
+            description="Tokens that may wait for the model, of questions and of others each",
+        ),
+    ] = 65_536
+    query_cache_mib: Annotated[
+        int,
+        Field(ge=0, le=1 << 20, description="Memory for vectors of earlier queries; 0: none"),
+    ] = 32
+    redis_url: Annotated[
+        RedisUrl | None,
+        Field(description="Redis that keeps vectors of queries as well: redis://HOST:6379/0"),
+    ] = None
+    redis_ttl_s: Annotated[
+        int | None,
+        Field(ge=1, le=1 << 31, description="How long Redis keeps one; unset: as long as it likes"),
     ] = None
     hf_endpoint: Annotated[
         str | None, Field(pattern=r"^https?://", description="Mirror of the model hub")

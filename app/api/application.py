@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from app.api import (
@@ -17,6 +18,7 @@ from app.api import (
     rerank,
     search,
     status,
+    tei,
     uploads,
 )
 from app.api.guard.body import BodyLimit
@@ -25,8 +27,8 @@ from app.api.guard.envelope import Envelope
 from app.api.guard.origins import LOOPBACK_NAMES, Origins
 from app.api.guard.routes import ROUTES, Routes
 from app.api.mcp import Agents
-from app.api.metrics import Metrics
 from app.api.state import State
+from app.api.watched import watch
 from app.keys.store import KeyStore
 from app.settings import Settings
 from indexer.errors import UsageError
@@ -36,6 +38,7 @@ _ROUTERS = (
     search,
     embeddings,
     rerank,
+    tei,
     documents,
     uploads,
     collections,
@@ -68,8 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
         state.start_warming()
         async with agents.running():
             yield
-        state.recall.close()
-        state.collections.close()
+        state.stop()
+        await run_sync(state.close)
 
     app = FastAPI(
         title="semsearch",
@@ -83,7 +86,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.semsearch = state
-    app.state.metrics = Metrics()
+    app.state.metrics = state.metrics
+    watch(state.metrics, state)
     errors.install(app)
     _guard(app, settings, keys)
     for part in _ROUTERS:

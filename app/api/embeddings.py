@@ -3,10 +3,13 @@
 import base64
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from app.api.embedding_work import Started, check_size, load, start_ids, start_texts
 from app.api.errors import RESPONSES, ApiError
+from app.api.gone import unless_gone
 from app.api.schemas import (
     EmbeddingAnswer,
     EmbeddingItem,
@@ -16,13 +19,14 @@ from app.api.schemas import (
     Usage,
 )
 from app.api.state import Served, State, StateDep
+from app.api.timing import StagesDep
+from app.search.stages import Stage
 from indexer.embedding.models import resolve
+from indexer.embedding.shared.job import Embedded
 from indexer.errors import ModelError, SemsearchError, UsageError
 from indexer.types import Kind
 
-# OpenAI's own limits (platform.openai.com/docs/api-reference/embeddings).
-MAX_INPUTS = 2_048
-MAX_TOKENS = 300_000
+Inputs = list[str] | list[list[int]]
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses=RESPONSES)
 
@@ -35,38 +39,53 @@ def models(state: StateDep) -> ModelList:
 
 
 @router.post("/embeddings", response_model=EmbeddingAnswer)
-async def embeddings(request: EmbeddingRequest, state: StateDep) -> Response:
-    """One vector per text, unit length, in the order of the input."""
-    _texts(request)  # before a model is loaded for it
-    needs = (f"model:{request.model}",)  # no collection has a name with a colon
-    return await state.turns.run(
-        partial(_embed, request, state), needs, partial(_load, request, state)
-    )
+async def embeddings(
+    client: Request, request: EmbeddingRequest, state: StateDep, stages: StagesDep
+) -> Response:
+    """One vector per text, unit length, in the order of the input.
+
+    Token ids are those of the model's own tokenizer, with or without its special tokens.
+    """
+    with state.turns.place():
+        texts = _inputs(request)
+        check_size(texts, "input")
+        needs = (f"model:{request.model}",)  # no collection has a name with a colon
+        await state.turns.load(needs, partial(_load, request, state))
+        with stages.time(Stage.TOKENISE):
+            model, started = await state.turns.run(partial(_start, request, texts, state))
+        embedded = await unless_gone(client, started.result(stages))
+        return await state.turns.run(partial(_answer, request, model, started, embedded))
 
 
 def _load(request: EmbeddingRequest, state: State) -> bool:
-    """Load the model; False where `_embed` will say what is wrong."""
+    """Load the model; False where `_start` will say what is wrong."""
     try:
-        state.embedder(_served(request.model, state))
+        return load(_served(request.model, state), state)
     except (ApiError, SemsearchError):
         return False
-    return True
 
 
-def _embed(request: EmbeddingRequest, state: State) -> Response:
-    """On a thread; so is the answer's JSON, which may be megabytes."""
-    texts = _texts(request)
+def _start(request: EmbeddingRequest, texts: Inputs, state: State) -> tuple[str, Started]:
+    """(id of the model, texts in its queue); on a thread, as texts are tokenised."""
     served = _served(request.model, state)
     embedder = state.embedder(served)
-    if request.dimensions is not None:
-        try:
-            embedder = state.embedder(served, request.dimensions)
-        except UsageError as error:
-            raise ApiError(400, str(error), param="dimensions") from None
-    tokens = sum(min(n, embedder.spec.max_tokens) for n in embedder.tokenizer.count(texts))
-    if tokens > MAX_TOKENS:
-        raise ApiError(400, f"{tokens:,} tokens; at most {MAX_TOKENS:,} a request.", param="input")
-    vectors = embedder.embed(texts, Kind.DOCUMENT).astype("<f4", copy=False)
+    try:
+        dimension = embedder.spec.check_dimension(request.dimensions)
+    except UsageError as error:
+        raise ApiError(400, str(error), param="dimensions") from None
+    if isinstance(texts[0], str):
+        return served.id, start_texts(embedder, texts, Kind.DOCUMENT, dimension, "input")
+    try:
+        return served.id, start_ids(embedder, texts, dimension)
+    except UsageError as error:
+        raise ApiError(400, str(error), param="input") from None
+
+
+def _answer(
+    request: EmbeddingRequest, model: str, started: Started, embedded: Embedded
+) -> Response:
+    """On a thread: the JSON may be megabytes."""
+    vectors = started.vectors(embedded).astype("<f4", copy=False)
     as_text = request.encoding_format == "base64"
     answer = EmbeddingAnswer(
         data=[
@@ -76,30 +95,20 @@ def _embed(request: EmbeddingRequest, state: State) -> Response:
             )
             for i, v in enumerate(vectors)
         ],
-        model=served.id,
-        usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+        model=model,
+        usage=Usage(prompt_tokens=embedded.tokens, total_tokens=embedded.tokens),
     )
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def _texts(request: EmbeddingRequest) -> list[str]:
-    """The input as texts.
-
-    Raises:
-        ApiError: none, too many, or token ids.
-    """
-    if isinstance(request.input, str):
-        return [request.input]
-    if not request.input:
-        raise ApiError(400, "input is empty: give at least one text.", param="input")
-    if len(request.input) > MAX_INPUTS:
-        raise ApiError(
-            400, f"{len(request.input):,} inputs; at most {MAX_INPUTS:,} a request.", param="input"
-        )
-    texts = [item for item in request.input if isinstance(item, str)]
-    if len(texts) != len(request.input):
-        raise ApiError(400, "Token ids are not taken; send texts.", param="input")
-    return texts
+def _inputs(request: EmbeddingRequest) -> Inputs:
+    """The input as a list of texts, or of lists of token ids."""
+    given = request.input
+    if isinstance(given, str):
+        return [given]
+    if given and isinstance(given[0], int):
+        return [given]
+    return cast("Inputs", given)
 
 
 def _served(name: str, state: State) -> Served:

@@ -5,13 +5,14 @@ It is the one that OpenAI's clients read.
 
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from app.api.gone import ClientGoneError
 from app.api.schemas import ErrorAnswer
-from indexer.errors import SemsearchError, codes_of
+from indexer.errors import OverloadedError, SemsearchError, codes_of
 
 # Every route can answer these; each router documents them with this table.
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -19,8 +20,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorAnswer, "description": "No such collection, document or model"},
     409: {"model": ErrorAnswer, "description": "Model and collection do not belong together"},
     422: {"model": ErrorAnswer, "description": "A value that does not fit"},
+    429: {"model": ErrorAnswer, "description": "Too much load; Retry-After says when to return"},
     500: {"model": ErrorAnswer, "description": "A fault of the program or a damaged collection"},
-    503: {"model": ErrorAnswer, "description": "The model is out of reach or still loading"},
+    503: {"model": ErrorAnswer, "description": "The model is out of reach, loading or stopping"},
 }
 
 # What the guards answer before a route is reached.
@@ -46,13 +48,24 @@ class ApiError(Exception):
 
 
 def answer(
-    status: int, message: str, param: str | None = None, code: str | None = None
+    status: int,
+    message: str,
+    param: str | None = None,
+    code: str | None = None,
+    retry_after_s: int | None = None,
 ) -> JSONResponse:
     """The documented shape."""
     kind = "invalid_request_error" if status < 500 else "server_error"
+    if status == 429:
+        kind = "rate_limit_error"
     body = {"message": message, "type": kind, "param": param, "code": code}
-    headers = {"Retry-After": "5"} if status == 503 else None
+    headers = retry_headers(status, retry_after_s)
     return JSONResponse({"error": body}, status_code=status, headers=headers)
+
+
+def retry_headers(status: int, retry_after_s: int | None = None) -> dict[str, str] | None:
+    """When to ask again, for answers that say so."""
+    return {"Retry-After": str(retry_after_s or 5)} if status in (429, 503) else None
 
 
 def install(app: FastAPI) -> None:
@@ -61,13 +74,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _on_api)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ClientGoneError, _on_gone)
 
 
 async def _on_semsearch(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SemsearchError)
     _, status = codes_of(error)
     code = type(error).__name__.removesuffix("Error").lower()
-    return answer(status, str(error), code=code)
+    wait_s = error.retry_after_s if isinstance(error, OverloadedError) else None
+    return answer(status, str(error), code=code, retry_after_s=wait_s)
 
 
 async def _on_api(_request: Request, error: Exception) -> JSONResponse:
@@ -87,3 +102,8 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
 async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     return answer(error.status_code, str(error.detail))
+
+
+async def _on_gone(_request: Request, _error: Exception) -> Response:
+    """For nobody but logs: 499 is what nginx calls it."""
+    return Response(status_code=499)

@@ -3,41 +3,44 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi import Query as Parameters
 from fastapi.responses import JSONResponse
 
 from app.api.errors import RESPONSES
+from app.api.gone import unless_gone
 from app.api.search_schemas import SearchAnswer, SearchOptions, SearchParameters, SearchRequest
 from app.api.state import State, StateDep
+from app.api.timing import StagesDep
 from app.search.query import Mode, Query
+from app.search.query_text import QueryText
+from app.search.service import SearchService
+from app.search.stages import Stages
 
 router = APIRouter(tags=["search"], responses=RESPONSES)
 
 
 @router.post("/search", response_model=SearchAnswer)
-async def search(request: SearchRequest, state: StateDep) -> JSONResponse:
+async def search(
+    client: Request, request: SearchRequest, state: StateDep, stages: StagesDep
+) -> JSONResponse:
     """The documents that answer a question best, each with its best passage."""
-    return await _answer(request, state, state.names(request.collection))
+    return await _answer(client, _query(request, state), state, request.collection, stages)
 
 
 @router.get("/search", response_model=SearchAnswer)
 async def search_by_address(
-    request: Annotated[SearchParameters, Parameters()], state: StateDep
+    client: Request,
+    request: Annotated[SearchParameters, Parameters()],
+    state: StateDep,
+    stages: StagesDep,
 ) -> JSONResponse:
     """The same, for links and tools that can only GET."""
-    return await _answer(request, state, state.names(request.collection or None))
+    return await _answer(client, _query(request, state), state, request.collection or None, stages)
 
 
-async def _answer(request: SearchOptions, state: State, names: list[str]) -> JSONResponse:
-    needs = () if request.mode is Mode.LEXICAL else names
-    work = partial(_search, request, state, names)
-    with state.latencies.timed():
-        return await state.turns.run(work, needs, partial(state.load_models, names))
-
-
-def _search(request: SearchOptions, state: State, names: list[str]) -> JSONResponse:
-    """On a thread; the answer is written there as well, not between the requests of others."""
+def _query(request: SearchOptions, state: State) -> Query:
+    """The question, checked: what cannot be answered costs no work."""
     query = Query(
         request.query,
         request.mode,
@@ -48,4 +51,24 @@ def _search(request: SearchOptions, state: State, names: list[str]) -> JSONRespo
         neighbours=request.neighbours,
         cursor=request.cursor,
     )
-    return JSONResponse(state.service.search(query, state.chosen(names)).to_dict())
+    query.check()
+    return query
+
+
+async def _answer(
+    client: Request, query: Query, state: State, wanted: str | list[str] | None, stages: Stages
+) -> JSONResponse:
+    """Its vector is got first, which holds no thread; then retrieval takes a turn on one."""
+    names = state.names(wanted)
+    with state.turns.place(), state.latencies.timed():
+        service = state.service
+        if query.mode is not Mode.LEXICAL:
+            await state.turns.load(names, partial(state.load_models, names))
+            vectors = state.query_vectors(names, QueryText.of(query), stages)
+            service = service.with_vectors(await unless_gone(client, vectors))
+        return await state.turns.run(partial(_search, query, state, names, service))
+
+
+def _search(query: Query, state: State, names: list[str], service: SearchService) -> JSONResponse:
+    """On a thread; the answer is written there as well, not between the requests of others."""
+    return JSONResponse(service.search(query, state.chosen(names)).to_dict())

@@ -4,6 +4,8 @@ import copy
 import logging
 import threading
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,18 +14,26 @@ from fastapi import Depends, Request
 from app.api.guard.access import Access
 from app.api.guard.visible import VisibleCollections
 from app.api.latency import Latencies
+from app.api.metrics import Metrics
 from app.api.turns import Turns
 from app.search.collections import Collections
 from app.search.live_recall import RecallChecker
 from app.search.models import Models
+from app.search.query_text import QueryText, VectorOf
+from app.search.query_vectors import QueryVectors
+from app.search.redis_vectors import RedisVectors
 from app.search.rerankers import Rerankers
 from app.search.service import SearchService
+from app.search.stages import Stages
+from app.search.vector_cache import VectorCache
 from app.settings import Settings
 from app.uploads import Uploads
 from indexer.embedding.embedder import Embedder
-from indexer.errors import SemsearchError
+from indexer.embedding.shared.embedder import SharedEmbedder
+from indexer.embedding.shared.line import Bounds
+from indexer.errors import PlacementError, SemsearchError
 from indexer.storage.collection import Collection
-from indexer.types import Kind
+from indexer.types import Contract, Kind
 
 logger = logging.getLogger("semsearch")
 
@@ -42,17 +52,34 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.collections = Collections(settings)
-        self.models = Models(settings, say=logger.info)
+        self.metrics = Metrics()
+        self.models = Models(settings, say=logger.info, share=self._shared)
+        self.embedders: list[SharedEmbedder] = []  # one for each loaded model
+        self.vectors = QueryVectors(VectorCache(settings.query_cache_mib << 20), _redis(settings))
         self.recall = RecallChecker(settings.live_recall_share)
         self.service = SearchService(
-            self.models.embedder_of, self.models.admit, watch=self.recall.offer
+            self.models.embedder_of,
+            self.models.admit,
+            watch=self.recall.offer,
+            vector_of=self.vectors.vector,
         )
         self.rerankers = Rerankers(settings, say=logger.info)
         self.turns = Turns(settings)
         self.latencies = Latencies()
         self.started = time.monotonic()
         self.judging = threading.Lock()  # two clicks of one page are not two processes
-        self._problem: str | None = "The model is still loading."
+        self._warm_embedder: SharedEmbedder | None = None
+        self._problem = "The model is still loading."
+        self._is_stopping = False
+
+    def _shared(self, embedder: Embedder) -> Embedder:
+        settings = self.settings
+        bounds = Bounds(settings.queue_requests, settings.queue_tokens)
+        shared = SharedEmbedder(
+            embedder, bounds, on_run=lambda run: self.metrics.observe_batch(run.tokens)
+        )
+        self.embedders.append(shared)
+        return shared
 
     def seen_with(self, access: Access) -> "State":
         """The same state for one request, with only the collections that its key was made for."""
@@ -68,18 +95,44 @@ class State:
 
     def _warm(self) -> None:
         try:
-            served = self.served()[0]
-            self.embedder(served).embed(["ready"], Kind.DOCUMENT)
+            embedder = self.embedder(self.served()[0])
+            embedder.embed(["ready"], Kind.DOCUMENT)
         except SemsearchError as error:
             logger.error("not ready: %s", error)
             self._problem = str(error)
         else:
-            self._problem = None
+            self._warm_embedder = embedder
+
+    def stop(self) -> None:
+        """Be no longer ready, as the service ends; requests are answered all the same."""
+        self._is_stopping = True
 
     @property
     def problem(self) -> str | None:
         """Why the service is not ready; None once a real embedding has worked."""
-        return self._problem
+        if self._is_stopping:
+            return "The service is stopping."
+        return self._problem if self._warm_embedder is None else None
+
+    @property
+    def ready_embedder(self) -> SharedEmbedder:
+        """The model that is ready.
+
+        Raises:
+            PlacementError: none is, or the service is stopping.
+        """
+        if self._warm_embedder is None or self._is_stopping:
+            raise PlacementError(self.problem or "")
+        return self._warm_embedder
+
+    def close(self) -> None:
+        """Finish what the models are at, and free all."""
+        self._is_stopping = True
+        for embedder in self.embedders:
+            embedder.close()
+        self.vectors.close()
+        self.recall.close()
+        self.collections.close()
 
     def names(self, wanted: str | list[str] | None) -> list[str]:
         """Names of the collections a request asks for; the default one for None."""
@@ -119,13 +172,43 @@ class State:
             found.setdefault(model, Served(model, name))
         return list(found.values()) or [Served(self.settings.model, None)]
 
-    def embedder(self, served: Served, dimension: int | None = None) -> Embedder:
-        """The embedder of a served model, at full or shorter dimension."""
+    def embedder(self, served: Served) -> SharedEmbedder:
+        """The embedder of a served model, at full dimension."""
         if served.collection is None:
             spec = self.models.named(served.id)
         else:
             spec = self.models.of_contract(self.collections.get(served.collection).contract)
-        return self.models.embedder(spec, dimension)
+        embedder = self.models.embedder(spec)
+        assert isinstance(embedder, SharedEmbedder)
+        return embedder
+
+    async def query_vectors(
+        self, names: Iterable[str], query: QueryText, stages: Stages
+    ) -> VectorOf:
+        """The query's vectors for these collections, got without a thread: for `with_vectors`.
+
+        Queries that wait at the same time are embedded together. What cannot be got this way (a
+        model that is not loaded, a collection that is not there) is left to the search.
+
+        Raises:
+            OverloadedError: too much waits for the model.
+            UsageError: an instruction that a model cannot take.
+        """
+        wanted: dict[str, tuple[SharedEmbedder, Contract]] = {}
+        for name in names:
+            with suppress(SemsearchError):
+                contract = self.collections.get(name).contract
+                embedder = self.models.loaded(contract)
+                if isinstance(embedder, SharedEmbedder):
+                    wanted[contract.fingerprint] = embedder, contract
+        got = await self.vectors.fetch_all(list(wanted.values()), query, stages)
+        return got.vector
+
+
+def _redis(settings: Settings) -> RedisVectors | None:
+    if settings.redis_url is None:
+        return None
+    return RedisVectors(settings.redis_url.get_secret_value(), settings.redis_ttl_s)
 
 
 async def get_state(request: Request) -> State:

@@ -1,10 +1,14 @@
 """Requests take turns on the cores, by the one setting; what waits for a model waits beside them.
 
 More threads than cores would not answer sooner: they take the cores from one another, and from the
-model's own threads, in the middle of their work.
+model's own threads, in the middle of their work. Nor would more requests than the setting says:
+each would only wait longer for its turn.
 """
 
-from collections.abc import Callable, Iterable
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from anyio import CapacityLimiter
@@ -12,21 +16,28 @@ from anyio.to_thread import current_default_thread_limiter, run_sync
 
 from app.settings import Settings
 from app.threads import requests_at_once
+from indexer.errors import OverloadedError
 
 T = TypeVar("T")
 
-_WAITING = 32  # requests that wait for models to load, which may take as long as a download
+_WAITING = 32  # requests that wait for models, which may take as long as a download
+_NEWEST = 0.1  # weight of the newest request in the time that is expected of the next
+_LONGEST_WAIT_S = 600
 
 
 class Turns:
     """Who may run a thread. Plain routes take a turn without asking: FastAPI's threads are these.
 
-    `threads.requests_at_once` says how many are under way. One of them at a time may be in the
-    local model, whose own threads are as many as the setting says.
+    `threads.requests_at_once` says how many are under way. Beside them runs the model, one batch
+    at a time, whose own threads are as many as the setting says.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.at_once = requests_at_once(settings)
+        self.places = self.at_once + settings.queue_requests
+        self.taken = 0  # places; only the event loop's thread counts
+        self.refused = 0
+        self._stay_s = 0.0  # how long a request is here
         self._waiting = CapacityLimiter(_WAITING)
         self._writing = CapacityLimiter(1)
         self._loaded: set[str] = set()
@@ -35,16 +46,45 @@ class Turns:
         """Share the cores; call once inside the event loop that serves."""
         current_default_thread_limiter().total_tokens = self.at_once
 
-    async def run(self, work: Callable[[], T], needs: Iterable[str], load: Callable[[], bool]) -> T:
-        """What `work` gives, on a thread.
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A request with work to do, from its first step to its last; on the event loop.
+
+        Raises:
+            OverloadedError: as many as may are here already.
+        """
+        if self.taken >= self.places:
+            self.refused += 1
+            wait_s = min(max(1, math.ceil(self._stay_s)), _LONGEST_WAIT_S)
+            raise OverloadedError(
+                f"{self.taken} requests are under way or wait already, as many as may. "
+                f"Ask again in {wait_s} s.",
+                retry_after_s=wait_s,
+            )
+        self.taken += 1
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.taken -= 1
+            self._stay_s += _NEWEST * (time.monotonic() - started - self._stay_s)
+
+    async def load(self, needs: Iterable[str], load: Callable[[], bool]) -> None:
+        """Wait, beside the turns, for what a request needs.
 
         Args:
-            work: the request.
             needs: names what must be loaded first; () for nothing.
             load: loads it, taking as long as it takes, and says whether it is there to stay.
         """
-        if not self._loaded.issuperset(needs) and await run_sync(load, limiter=self._waiting):
+        if not self._loaded.issuperset(needs) and await self.beside(load):
             self._loaded.update(needs)
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """What `work` gives, on a thread that is no turn: it waits for models most of its time."""
+        return await run_sync(work, limiter=self._waiting)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` gives, on a thread."""
         return await run_sync(work)
 
     async def write(self, work: Callable[[], T]) -> T:

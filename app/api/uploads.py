@@ -39,12 +39,13 @@ async def put(request: PutRequest, state: StateDep) -> PutAnswer:
     _check_size(request)
     (name,) = state.names(request.collection)
     uploads = [document.upload() for document in request.documents]
-    waiting = await state.turns.run(
-        partial(state.uploads.prepare, name, uploads, create=request.create),
-        (name,),
-        partial(_load, state, name, create=request.create),
-    )
-    stored = await state.turns.write(partial(state.uploads.store, waiting))
+    with state.turns.place():
+        await state.turns.load((name,), partial(_load, state, name, create=request.create))
+        # Not a turn: it waits for the model, behind all questions.
+        waiting = await state.turns.beside(
+            partial(state.uploads.prepare, name, uploads, create=request.create)
+        )
+        stored = await state.turns.write(partial(state.uploads.store, waiting))
     documents = [
         PutOut(id=one.id, document_id=one.document_id, status=one.status, chunks=one.chunks)
         for one in stored

@@ -25,10 +25,8 @@ def serve(
     endpoint: EndpointOption = None,
 ) -> None:
     """Serve the collections over HTTP; new commits are seen without a restart."""
-    import uvicorn
-
+    from app.api import server
     from app.api.application import create_app
-    from app.api.guard.connection import server_options
     from app.cli.output import say
 
     start: Context = context.obj
@@ -38,4 +36,4 @@ def serve(
     app = create_app(settings)
     say(f"Serving {settings.collections_folder} on http://{settings.host}:{settings.port}")
     say(f"Try http://{settings.host}:{settings.port}/health. Ctrl-C ends it.")
-    uvicorn.run(app, host=settings.host, port=settings.port, **server_options())
+    server.serve(app, settings)

@@ -48,6 +48,7 @@ class Models:
         settings: Settings,
         on_download: OnDownload | None = None,
         say: Say = _say_nothing,
+        share: Callable[[Embedder], Embedder] | None = None,
     ) -> None:
         """Know the models; load none yet.
 
@@ -55,10 +56,12 @@ class Models:
             settings: where models lie and run.
             on_download: hears of a download's progress.
             say: told, in one line, before something takes seconds that only the first use takes.
+            share: what stands between a loaded model and all who ask it; None: nothing.
         """
         self._settings = settings
         self._on_download = on_download
         self._say = say
+        self._share = share
         self._admission: Admission | None = None
         self._loaded: dict[tuple[str, int], Embedder] = {}
         self._of_contract: dict[str, Embedder] = {}  # by fingerprint
@@ -146,7 +149,8 @@ class Models:
         key = (spec.weights_sha256, spec.check_dimension(dimension))
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = self._open(spec, dimension)
+                opened = self._open(spec, dimension)
+                self._loaded[key] = opened if self._share is None else self._share(opened)
             return self._loaded[key]
 
     def in_use(self) -> list[Embedder]:
@@ -189,6 +193,10 @@ class Models:
             spec = self.of_contract(contract)
             self._of_contract[fingerprint] = self.embedder(spec, contract.dimension)
         return self._of_contract[fingerprint]
+
+    def loaded(self, contract: Contract) -> Embedder | None:
+        """What `embedder_of` gives without loading anything; None if it would have to."""
+        return self._of_contract.get(contract.fingerprint)
 
     def admit(self, collection: "Collection", embedder: Embedder) -> None:
         """Refuse an embedder whose vectors are not like those of the collection; see `Admission`.

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
+from typing import Self
 
 from app.search.answer import Answer
 from app.search.cursor import Shown, read_cursor, write_cursor
 from app.search.found import Found, load, merge
 from app.search.query import MAX_K, Mode, Query
+from app.search.query_text import QueryText, VectorOf, embed_query
 from app.search.retrieval import Question, retrieve
 from indexer.embedding.embedder import Embedder
 from indexer.errors import ModelError, PlacementError, SemsearchError
@@ -25,7 +28,8 @@ class SearchService:
     `embedder_of` gives the embedder of a contract; lexical search never calls it, so it needs no
     model. `admit` refuses an embedder that does not fit a collection (see `admission`). `scan`
     says which vectors are scored. `watch` hears of every vector that all of a collection was
-    searched by (see `live_recall`). Safe to call from several threads.
+    searched by (see `live_recall`), `vector_of` gives the vector of a query (see
+    `query_vectors`). Safe to call from several threads.
     """
 
     def __init__(
@@ -34,12 +38,20 @@ class SearchService:
         admit: Callable[[Collection, Embedder], None] | None = None,
         scan: Scan = Scan.CHEAPEST,
         watch: Callable[[str, Collection, Vector], None] | None = None,
+        vector_of: VectorOf = embed_query,
     ) -> None:
         self._embedder_of = embedder_of
+        self._vector_of = vector_of
         self._watch = watch
         self._scan = scan
         self._admit = admit
         self._failed: dict[str, tuple[float, SemsearchError]] = {}  # by contract: until when, why
+
+    def with_vectors(self, vector_of: VectorOf) -> Self:
+        """The same service with the vectors of queries from elsewhere."""
+        other = copy(self)
+        other._vector_of = vector_of
+        return other
 
     def embedder(self, contract: Contract) -> Embedder:
         """The embedder for queries under a contract.
@@ -135,8 +147,7 @@ class SearchService:
         embedder = self.embedder(contract)
         if self._admit is not None:
             self._admit(collection, embedder)
-        vector: Vector = embedder.embed([text], query.kind, query.instruction)[0]
-        return vector
+        return self._vector_of(embedder, contract, QueryText(text, query.kind, query.instruction))
 
 
 def _filter(query: Query) -> Where | None:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 import numpy as np
 
+from app.search.query_text import QueryText
 from indexer.types import Vector
 
 # Of an entry beside its values, measured with tracemalloc on CPython 3.11: key, array, links.
@@ -15,13 +16,14 @@ _ENTRY_BYTES = 350
 _UNIT_TOLERANCE = 1e-3
 
 
-def query_key(fingerprint: str, instruction: str | None, query: str) -> bytes:
+def query_key(fingerprint: str, query: QueryText) -> bytes:
     """32 bytes that name the vector of this query under the contract of this fingerprint.
 
-    Equal keys, equal vectors: JSON keeps the three apart whatever characters they hold.
+    Equal keys, equal vectors: JSON keeps the parts apart whatever characters they hold.
     """
+    parts = [fingerprint, query.kind, query.instruction, query.text]
     # As it is, not as \\u escapes: two lone surrogates would be written as the emoji they make up.
-    named = json.dumps([fingerprint, instruction, query], ensure_ascii=False)
+    named = json.dumps(parts, ensure_ascii=False)
     return hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
 
 

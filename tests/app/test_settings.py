@@ -73,6 +73,11 @@ def test_every_setting_can_be_given_in_the_environment(config: Path) -> None:
         "rerank_depth": "30",
         "reranker_endpoint": "http://c:3/rerank",
         "reranker_key": "secret",
+        "queue_requests": "10",
+        "queue_tokens": "1000",
+        "query_cache_mib": "0",
+        "redis_url": "redis://:secret@cache:6379/0",
+        "redis_ttl_s": "60",
         "hf_endpoint": "https://mirror.example",
         "hf_token": "secret",
         "hf_offline": "1",
@@ -115,6 +120,8 @@ def test_empty_list_of_visible_gpus_hides_all(config: Path) -> None:
         ("SEMSEARCH_BATCH_TOKENS", str(10**15), f"batch_tokens = '{10**15}'"),
         ("SEMSEARCH_HOME", "a\0b", "home = 'a\\x00b'"),
         ("SEMSEARCH_HOME", "~no-such-user-here/x", "home = '~no-such-user-here/x'"),
+        ("SEMSEARCH_QUEUE_REQUESTS", "0", "queue_requests = '0'"),
+        ("SEMSEARCH_REDIS_URL", "http://cache", "redis_url = (hidden) (from environment)"),
         ("HF_ENDPOINT", "ftp://mirror.example", "hf_endpoint = 'ftp://mirror.example'"),
     ],
 )
@@ -223,6 +230,16 @@ def test_secret_is_never_shown(config: Path) -> None:
     with pytest.raises(UsageError) as refused:
         load(config, {"hf_token": 17})
     assert "17" not in str(refused.value)
+
+
+def test_password_of_redis_is_never_shown(config: Path) -> None:
+    settings = load(config, SEMSEARCH_REDIS_URL="rediss://me:pass-word@cache/0")
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == "rediss://me:pass-word@cache/0"
+    assert "pass-word" not in f"{settings!r} {settings.shown('redis_url')}"
+    with pytest.raises(UsageError, match="an address like redis://") as refused:
+        load(config, SEMSEARCH_REDIS_URL="https://me:pass-word@cache/0")
+    assert "pass-word" not in str(refused.value)
 
 
 def test_settings_do_not_change() -> None:

@@ -186,7 +186,10 @@ def test_openapi_documents_every_route_with_errors(client: TestClient) -> None:
         "/documents/{document_id}",
         "/documents/{document_id}/chunks/{chunk_id}",
         "/documents/{document_id}/similar",
+        "/embed",
         "/health",
+        "/health_generate",
+        "/info",
         "/judgements",
         "/metrics",
         "/ready",
@@ -238,8 +241,12 @@ def test_openai_client_sees_errors_as_its_own_classes(openai: OpenAI) -> None:
     assert wrong.value.param == "dimensions"
     with pytest.raises(BadRequestError, match="at least one"):
         openai.embeddings.create(input=[], model="minilm")
-    with pytest.raises(BadRequestError, match="Token ids"):
-        openai.embeddings.create(input=[1, 2, 3], model="minilm")
+    with pytest.raises(BadRequestError, match="99999999 is no token id"):
+        openai.embeddings.create(input=[[1, 2], [3, 99_999_999]], model="minilm")
+    with pytest.raises(BadRequestError, match="300,000"):
+        openai.embeddings.create(input=[[7] * 300_001], model="minilm")
+    with pytest.raises(BadRequestError, match="4,000,000"):
+        openai.embeddings.create(input=["x" * 2_000_001] * 2, model="minilm")
     with pytest.raises(BadRequestError, match="2,048"):
         openai.embeddings.create(input=["x"] * 2049, model="minilm")
 

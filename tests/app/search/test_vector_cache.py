@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.search.query_text import QueryText
 from app.search.vector_cache import VectorCache, is_unit, query_key
-from indexer.types import Vector
+from indexer.types import Kind, Vector
 
 
 def unit(number: int, dimension: int = 8) -> Vector:
@@ -14,19 +15,29 @@ def unit(number: int, dimension: int = 8) -> Vector:
 
 
 NAMES = st.text() | st.text(alphabet='",[]\\null \ud83d\ude00😀', max_size=6)
+QUERIES = st.builds(QueryText, NAMES, st.sampled_from(Kind), st.none() | NAMES)
 
 
-@given(st.tuples(NAMES, st.none() | NAMES, NAMES), st.tuples(NAMES, st.none() | NAMES, NAMES))
+@given(st.tuples(NAMES, QUERIES), st.tuples(NAMES, QUERIES))
 def test_keys_are_equal_for_the_same_query_alone(
-    one: tuple[str, str | None, str], other: tuple[str, str | None, str]
+    one: tuple[str, QueryText], other: tuple[str, QueryText]
 ) -> None:
     assert (query_key(*one) == query_key(*other)) == (one == other)
 
 
-def test_key_tells_two_surrogates_from_the_emoji_they_would_make() -> None:
-    """The model sees two replacement characters, and the emoji."""
-    assert query_key("f", None, "\ud83d\ude00") != query_key("f", None, "😀")
-    assert query_key("f", None, "x") != query_key("f", "", "x")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # The model sees two replacement characters, and the emoji.
+        (QueryText("\ud83d\ude00"), QueryText("😀")),
+        (QueryText("x"), QueryText("x", instruction="")),
+        (QueryText("x"), QueryText("x", Kind.DOCUMENT)),
+    ],
+    ids=["surrogates", "instruction", "kind"],
+)
+def test_key_tells_apart_what_looks_the_same(one: QueryText, other: QueryText) -> None:
+    assert query_key("f", one) != query_key("f", other)
+    assert query_key("f", one) != query_key("g", one)
 
 
 def test_least_recently_used_go_first_and_the_bytes_hold() -> None:
