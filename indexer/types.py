@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,12 +70,17 @@ class Contract:
     @property
     def fingerprint(self) -> str:
         """Hex sha256 over the canonical JSON of all fields."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return _fingerprint(self)
 
     def differences(self, other: "Contract") -> dict[str, tuple[Any, Any]]:
         """{field: (mine, theirs)} where the two disagree."""
         mine, theirs = self.to_dict(), other.to_dict()
         return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
+
+@lru_cache(maxsize=256)  # every query asks several times, of the same few contracts
+def _fingerprint(contract: Contract) -> str:
+    return hashlib.sha256(json.dumps(contract.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
 def embedding_key(fingerprint: str, kind: Kind, embedded_text: str) -> bytes:
