@@ -72,7 +72,7 @@ class State:
         self._problem = "The model is still loading."
         self._is_stopping = False
 
-    def _shared(self, embedder: Embedder) -> Embedder:
+    def _shared(self, embedder: Embedder) -> SharedEmbedder:
         settings = self.settings
         bounds = Bounds(settings.queue_requests, settings.queue_tokens)
         shared = SharedEmbedder(

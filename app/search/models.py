@@ -1,7 +1,5 @@
 """Find, load and remember models: by name for new collections, by contract for existing ones."""
 
-import json
-import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.search.model_sources import ModelSources
 from app.settings import Settings
 from app.threads import thread_count
 from indexer.embedding import hub, models
@@ -18,6 +17,7 @@ from indexer.embedding.planning.published import PUBLISHED
 from indexer.embedding.planning.size import ModelSize, read_size
 from indexer.embedding.proof.prove import Say, prove
 from indexer.embedding.proof.quality import checked_modes, is_good_enough
+from indexer.embedding.shared.embedder import SharedEmbedder
 from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.wishes import Endpoint, Wishes
 from indexer.errors import ContractError, ModelError
@@ -38,9 +38,7 @@ def _say_nothing(_: str) -> None:
 class Models:
     """Models of this machine. Loaded once each; safe to use from several threads.
 
-    A contract names a model and the hash of its weights, not where they lie. `models.json` in the
-    home folder remembers which name or folder gave which weights, so that a collection made from a
-    local folder finds it again.
+    A contract names a model and the hash of its weights, not where they lie: see `ModelSources`.
     """
 
     def __init__(
@@ -48,7 +46,7 @@ class Models:
         settings: Settings,
         on_download: OnDownload | None = None,
         say: Say = _say_nothing,
-        share: Callable[[Embedder], Embedder] | None = None,
+        share: Callable[[Embedder], SharedEmbedder] | None = None,
     ) -> None:
         """Know the models; load none yet.
 
@@ -63,6 +61,7 @@ class Models:
         self._say = say
         self._share = share
         self._admission: Admission | None = None
+        self._sources = ModelSources(settings.home / "models.json")
         self._loaded: dict[tuple[str, int], Embedder] = {}
         self._of_contract: dict[str, Embedder] = {}  # by fingerprint
         self._lock = threading.Lock()
@@ -138,7 +137,7 @@ class Models:
 
     def source_of(self, contract: Contract) -> str:
         """The name or folder under which the model of a collection is found here."""
-        return str(self._sources().get(contract.weights_sha256, contract.model))
+        return self._sources.find(contract.weights_sha256) or contract.model
 
     def embedder(self, spec: ModelSpec, dimension: int | None = None) -> Embedder:
         """The model, loaded on the placement of the settings, its self-test passed.
@@ -149,8 +148,10 @@ class Models:
         key = (spec.weights_sha256, spec.check_dimension(dimension))
         with self._lock:
             if key not in self._loaded:
-                opened = self._open(spec, dimension)
-                self._loaded[key] = opened if self._share is None else self._share(opened)
+                if self._share is None:
+                    self._loaded[key] = self._open(spec, dimension)
+                else:
+                    self._loaded[key] = self._shared(spec, key[1], self._share)
             return self._loaded[key]
 
     def in_use(self) -> list[Embedder]:
@@ -185,6 +186,23 @@ class Models:
         instead = Precision.FP32 if on_cpu else Precision.BF16
         self._say(f"Using {Mode(embedder.mode.placement, instead)} instead.")
         return self._open(spec, dimension, replace(wishes, precision=instead))
+
+    def _shared(
+        self, spec: ModelSpec, dimension: int, share: Callable[[Embedder], SharedEmbedder]
+    ) -> Embedder:
+        """One copy of the model in memory, whatever the dimensions that are asked of it."""
+        key = (spec.weights_sha256, spec.hidden_size)
+        whole = self._loaded.get(key)
+        if whole is None:
+            whole = self._loaded[key] = share(self._open(spec, None))
+        assert isinstance(whole, SharedEmbedder)
+        if dimension == spec.hidden_size:
+            return whole
+        shorter = whole.shortened(dimension)
+        prove(shorter, self._proofs, self._say)
+        if is_good_enough(shorter, self._proofs, self._say):
+            return shorter
+        return share(self._open(spec, dimension))
 
     def embedder_of(self, contract: Contract) -> Embedder:
         """The embedder for queries on a collection of this contract; found and checked once."""
@@ -266,31 +284,9 @@ class Models:
             ),
         )
 
-    @property
-    def _registry(self) -> Path:
-        return self._settings.home / "models.json"
-
-    def _sources(self) -> dict[str, str]:
-        try:
-            known: Any = json.loads(self._registry.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) else {}
-
     def remember(self, weights_sha256: str, name: str) -> None:
         """Record where these weights came from; a folder by its absolute path."""
-        source = str(Path(name).resolve()) if Path(name).is_dir() else name
-        known = self._sources()
-        if known.get(weights_sha256) == source:
-            return
-        known[weights_sha256] = source
-        try:
-            self._registry.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._registry.with_suffix(f".{os.getpid()}.tmp")
-            draft.write_text(json.dumps(known, indent=2), encoding="utf-8")
-            draft.replace(self._registry)
-        except OSError as error:
-            raise ModelError(f"{self._registry}: cannot be written: {error}") from None
+        self._sources.remember(weights_sha256, name)
 
 
 def _bytes(mebibytes: int | None) -> int | None:

@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import cast
+from copy import copy
+from typing import Self, cast
 
 import numpy as np
 
 from indexer.embedding.embedder import Embedder, OnBatch
+from indexer.embedding.pooling import finish
 from indexer.embedding.shared.counters import BatchRun, Counters
 from indexer.embedding.shared.job import Embedded, Job, Text, TokenIds, Way
 from indexer.embedding.shared.line import Bounds, Piece
@@ -71,6 +73,16 @@ class SharedEmbedder(Embedder):
     def counters(self) -> Counters:
         """What was done so far, and what waits."""
         return self._queue.counters
+
+    def shortened(self, dimension: int) -> Self:
+        """The same model and queue with vectors of fewer values; not to be closed by itself.
+
+        Raises:
+            UsageError: the model cannot give that many.
+        """
+        shorter = copy(self)
+        shorter.dimension = self.spec.check_dimension(dimension)
+        return shorter
 
     def submit(
         self,
@@ -180,14 +192,14 @@ class SharedEmbedder(Embedder):
         places = {text: place for place, text in enumerate(lengths)}
         for piece in group:
             rows = [places[piece.job.texts[row]] for row in piece.rows]
-            self._deliver(piece, vectors[rows], took_s)
+            self._deliver(piece, _cut(vectors[rows], piece.job.dimension), took_s)
 
     def _call(self, texts: list[Text], way: Way) -> Vectors:
         if way.as_ids:
             vectors = self._inner.embed_ids(cast("list[TokenIds]", texts))
         else:
             vectors = self._inner.embed(cast("list[str]", texts), way.kind, way.instruction)
-        assert vectors.shape == (len(texts), self.dimension)
+        assert vectors.shape == (len(texts), self._inner.dimension)
         return vectors
 
     def _deliver(self, piece: Piece, vectors: Vectors, worked_s: float) -> None:
@@ -198,3 +210,7 @@ class SharedEmbedder(Embedder):
                 self._queue.fail(piece.job, error)
                 return
         self._queue.deliver(piece, vectors, worked_s)
+
+
+def _cut(vectors: Vectors, dimension: int) -> Vectors:
+    return vectors if vectors.shape[1] == dimension else finish(vectors, dimension)

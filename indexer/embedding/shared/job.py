@@ -52,6 +52,7 @@ class Job:
         self.texts = texts
         self.lengths = lengths
         self.way = way
+        self.dimension = dimension
         self.on_batch = on_batch
         self.future: Future[Embedded] = Future()
         self._order = by_length(lengths)  # as the model would batch them by itself

@@ -6,15 +6,18 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.search.models import Models
 from app.settings import Settings
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.models import resolve
+from indexer.embedding.opening import open_embedder
+from indexer.embedding.shared.embedder import SharedEmbedder
 from indexer.embedding.spec import ModelSpec
 from indexer.errors import ContractError, ModelError, UsageError
-from indexer.types import Contract
+from indexer.types import Contract, Kind
 from make_tiny_qwen3 import make_tiny_qwen3
 
 
@@ -140,6 +143,39 @@ def test_embedder_is_loaded_once_per_weights_and_dimension(models: Models, tiny:
     assert models.embedder_of(spec.contract("1/512", 32)) is shorter
     with pytest.raises(UsageError, match="Dimension 65"):
         models.embedder(spec, 65)
+
+
+def test_shared_model_is_loaded_once_whatever_the_dimension(
+    home: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two copies of a model in memory, for a collection and for /v1/embeddings, help nobody."""
+    shared: list[SharedEmbedder] = []
+
+    def share(embedder: Embedder) -> SharedEmbedder:
+        shared.append(SharedEmbedder(embedder))
+        return shared[-1]
+
+    models = Models(Settings.load(), share=share)
+    spec = models.named(str(tiny))
+    shorter = models.embedder(spec, 32)
+    whole = models.embedder(spec)
+    assert [whole] == shared
+    assert models.embedder(spec, 32) is shorter
+    vectors = whole.embed(["tea"], Kind.QUERY)
+    with open_embedder(spec, models.wishes, 32) as alone:
+        assert (
+            np.abs(shorter.embed(["tea"], Kind.QUERY) - alone.embed(["tea"], Kind.QUERY)).max()
+            <= 1e-6
+        )
+    assert vectors.shape == (1, 64)
+    # Whole it is good enough, cut it is not: then its own is loaded, as without a queue.
+    monkeypatch.setattr(
+        "app.search.models.is_good_enough",
+        lambda embedder, *_: embedder.dimension != 48 or not isinstance(embedder, SharedEmbedder),
+    )
+    assert models.embedder(spec, 48) is shared[1]
+    for embedder in shared:
+        embedder.close()
 
 
 def test_listing_tells_what_is_here(models: Models) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gated_embedder import POISON, GatedEmbedder
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.opening import open_embedder
+from indexer.embedding.pooling import finish
 from indexer.embedding.shared.counters import BatchRun
 from indexer.embedding.shared.embedder import SharedEmbedder
 from indexer.embedding.shared.job import Embedded
@@ -267,6 +268,24 @@ def test_token_ids_go_apart_from_texts_and_give_the_same(share: Share) -> None:
     expected = direct(inner, texts, DOCUMENT)
     for future in [*futures, text]:
         assert np.array_equal(future.result(10).vectors, expected)
+
+
+def test_shorter_vectors_come_from_the_same_queue(tiny_folder: Path) -> None:
+    """One of them is what an embedder that is opened for so many values gives."""
+    inner = GatedEmbedder(load_spec(tiny_folder), batch_tokens=256, is_open=False)
+    with SharedEmbedder(inner) as whole:
+        shorter = whole.shortened(32)
+        ask(whole, "first")
+        assert inner.entered.acquire(timeout=10)
+        futures = [ask(whole, "same"), ask(shorter, "same", "other")]
+        inner.gate.set()
+        long, short = (future.result(10).vectors for future in futures)
+        with pytest.raises(UsageError, match="Dimension 65"):
+            whole.shortened(65)
+    assert inner.calls[1:] == [("same", "other")]
+    assert (long.shape, short.shape) == ((1, 64), (2, 32))
+    assert np.array_equal(short, finish(direct(inner, ["same", "other"]), 32))
+    assert shorter.contract("1/512") == inner.spec.contract("1/512", 32)
 
 
 def test_no_texts_give_no_vectors(share: Share) -> None:
