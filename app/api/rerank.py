@@ -9,9 +9,8 @@ from pydantic import BaseModel, Field
 
 from app.api.errors import RESPONSES, ApiError
 from app.api.schemas import Strict
-from app.api.state import State, StateDep
+from app.api.state import RERANKER, State, StateDep
 from app.search.query import MAX_QUERY_CHARS
-from indexer.errors import SemsearchError
 from indexer.reranking.base import Reranker
 
 # Texts and their characters in one request; more would keep all others waiting.
@@ -57,17 +56,9 @@ async def rerank(request: RerankRequest, state: StateDep) -> JSONResponse:
             "example to qwen3-reranker-0.6b.",
             code="reranker_not_set",
         )
-    work = partial(_rerank, request, state)
-    return await state.turns.run(work, ("reranker:",), partial(_load, state))
-
-
-def _load(state: State) -> bool:
-    """Load the reranker; False where `_rerank` will say what is wrong."""
-    try:
-        state.rerankers.get()
-    except SemsearchError:
-        return False
-    return True
+    with state.turns.place():
+        await state.turns.load((RERANKER,), state.load_reranker)
+        return await state.turns.run(partial(_rerank, request, state))
 
 
 def _rerank(request: RerankRequest, state: State) -> JSONResponse:

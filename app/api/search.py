@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from app.api.errors import RESPONSES
 from app.api.gone import unless_gone
 from app.api.search_schemas import SearchAnswer, SearchOptions, SearchParameters, SearchRequest
-from app.api.state import State, StateDep
+from app.api.state import RERANKER, State, StateDep
 from app.api.timing import StagesDep
 from app.search.query import Mode, Query
 from app.search.query_text import QueryText
@@ -50,6 +50,8 @@ def _query(request: SearchOptions, state: State) -> Query:
         more=request.more,
         neighbours=request.neighbours,
         cursor=request.cursor,
+        rerank=request.rerank,
+        budget_s=None if request.budget_ms is None else request.budget_ms / 1000,
     )
     query.check()
     return query
@@ -66,9 +68,13 @@ async def _answer(
             await state.turns.load(names, partial(state.load_models, names))
             vectors = state.query_vectors(names, QueryText.of(query), stages)
             service = service.with_vectors(await unless_gone(client, vectors))
-        return await state.turns.run(partial(_search, query, state, names, service))
+        if query.rerank:
+            await state.turns.load((RERANKER,), state.load_reranker)
+        return await state.turns.run(partial(_search, query, state, names, service, stages))
 
 
-def _search(query: Query, state: State, names: list[str], service: SearchService) -> JSONResponse:
+def _search(
+    query: Query, state: State, names: list[str], service: SearchService, stages: Stages
+) -> JSONResponse:
     """On a thread; the answer is written there as well, not between the requests of others."""
-    return JSONResponse(service.search(query, state.chosen(names)).to_dict())
+    return JSONResponse(service.search(query, state.chosen(names), stages).to_dict())

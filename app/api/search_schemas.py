@@ -8,6 +8,7 @@ from app.api.schemas import ChunkRef, CollectionName, DocumentRef, Strict
 from app.search.cursor import MAX_CURSOR_CHARS
 from app.search.file_state import FileState
 from app.search.query import (
+    MAX_BUDGET_S,
     MAX_FILTER_CHARS,
     MAX_INSTRUCTION_CHARS,
     MAX_K,
@@ -55,6 +56,17 @@ class SearchOptions(Strict):
             description="The task, for models that take instructions",
         ),
     ] = None
+    rerank: Annotated[
+        bool, Field(description="Let the reranker of the service read the best hits and reorder")
+    ] = False
+    budget_ms: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=MAX_BUDGET_S * 1000,
+            description="As many as it can read in this time; unset: the setting rerank_depth",
+        ),
+    ] = None
     more: Annotated[
         int,
         Field(ge=0, le=MAX_MORE, description="Further matching chunks shown per document"),
@@ -98,6 +110,7 @@ class Parts(BaseModel):
 
     dense: Annotated[float | None, Field(description="Best cosine of the document")]
     lexical: Annotated[float | None, Field(description="Best BM25 score; 0 without a common word")]
+    rerank: Annotated[float | None, Field(description="The reranker's verdict, 0 to 1")]
 
 
 class Snippet(BaseModel):
@@ -154,6 +167,18 @@ class HitOut(BaseModel):
     duplicates: list[DuplicateRef]
 
 
+class RerankOut(BaseModel):
+    """What became of the wish to rerank."""
+
+    reranker: str | None
+    reranked: Annotated[int, Field(description="Hits that it read")]
+    candidates: Annotated[int, Field(description="Documents that it was offered")]
+    skipped: Annotated[int, Field(description="Not read, for want of time: they stand behind")]
+    budget_ms: float | None
+    took_ms: float
+    reason: Annotated[str | None, Field(description="Why nothing was reranked")]
+
+
 class SearchAnswer(BaseModel):
     """Ranked hits."""
 
@@ -170,3 +195,5 @@ class SearchAnswer(BaseModel):
     next: Annotated[
         str | None, Field(description="Cursor of the next page; null: there are no more hits")
     ]
+    rerank: Annotated[RerankOut | None, Field(description="null: it was not asked for")]
+    timing: Annotated[dict[str, float], Field(description="Milliseconds by stage")]

@@ -37,6 +37,8 @@ from indexer.types import Contract, Kind
 
 logger = logging.getLogger("semsearch")
 
+RERANKER = "reranker:"  # among what turns wait for; no collection has a name with a colon
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -56,14 +58,15 @@ class State:
         self.models = Models(settings, say=logger.info, share=self._shared)
         self.embedders: list[SharedEmbedder] = []  # one for each loaded model
         self.vectors = QueryVectors(VectorCache(settings.query_cache_mib << 20), _redis(settings))
+        self.rerankers = Rerankers(settings, say=logger.info)
         self.recall = RecallChecker(settings.live_recall_share)
         self.service = SearchService(
             self.models.embedder_of,
             self.models.admit,
             watch=self.recall.offer,
             vector_of=self.vectors.vector,
+            reranking=self.rerankers.get,
         )
-        self.rerankers = Rerankers(settings, say=logger.info)
         self.turns = Turns(settings)
         self.latencies = Latencies()
         self.started = time.monotonic()
@@ -103,6 +106,14 @@ class State:
         else:
             self._warm_embedder = embedder
 
+    def load_reranker(self) -> bool:
+        """Load it; False where whoever asks will be told what is wrong."""
+        try:
+            self.rerankers.get()
+        except SemsearchError:
+            return False
+        return True
+
     def stop(self) -> None:
         """Be no longer ready, as the service ends; requests are answered all the same."""
         self._is_stopping = True
@@ -130,6 +141,7 @@ class State:
         self._is_stopping = True
         for embedder in self.embedders:
             embedder.close()
+        self.rerankers.close()
         self.vectors.close()
         self.recall.close()
         self.collections.close()

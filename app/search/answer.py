@@ -1,10 +1,12 @@
 """An answer and its hits, and the public JSON shape of both."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.search.file_state import FileState
 from app.search.query import Mode
+from app.search.rerank import SecondLook
 from app.search.snippets import snippet
 from indexer.paths import display_path
 from indexer.storage.documents import DocumentSummary, Passage, StoredDocument
@@ -91,6 +93,7 @@ class Hit:
     lexical: float | None  # its best BM25 score, 0 without a word of the query; None in dense mode
     collection: str
     chunk: StoredChunk
+    rerank: float | None = None  # what the reranker said, 0 to 1; None: it did not read this one
     more: tuple[Match, ...] = ()  # further chunks that match, best first
     before: tuple[StoredChunk, ...] = ()  # neighbours that were asked for, in the text's order
     after: tuple[StoredChunk, ...] = ()
@@ -103,7 +106,11 @@ class Hit:
         return {
             "rank": self.rank,
             "score": round(self.score, 6),
-            "parts": {"dense": _rounded(self.dense), "lexical": _rounded(self.lexical)},
+            "parts": {
+                "dense": _rounded(self.dense),
+                "lexical": _rounded(self.lexical),
+                "rerank": _rounded(self.rerank),
+            },
             "collection": self.collection,
             "document": {**document, "file": None if self.file is None else str(self.file)},
             "chunk": chunk_to_dict(self.chunk, self.chunk.text),
@@ -125,6 +132,8 @@ class Answer:
     hits: tuple[Hit, ...]
     degraded_reason: str | None = None  # why a hybrid search found no vector to search with
     next: str | None = None  # the cursor of the next page; None: there is none
+    second_look: SecondLook | None = None  # what a wish to rerank came to; None: there was none
+    timing_ms: Mapping[str, float] = field(default_factory=dict)  # by stage
 
     @property
     def degraded(self) -> bool:
@@ -141,6 +150,8 @@ class Answer:
             "took_ms": round(self.took_ms, 3),
             "hits": [hit.to_dict(self.query) for hit in self.hits],
             "next": self.next,
+            "rerank": None if self.second_look is None else self.second_look.to_dict(),
+            "timing": dict(self.timing_ms),
         }
 
 

@@ -28,6 +28,7 @@ class Found:
     around: tuple[StoredChunk, ...]
     file: StoredFile
     duplicates: tuple[Duplicate, ...]
+    rerank: float | None = None  # what the reranker said, 0 to 1; None: it was not asked
 
     def hit(self, rank: int, mode: Mode) -> Hit:
         """As the answer shows it."""
@@ -36,6 +37,7 @@ class Found:
             self.item.score,
             dense=None if mode is Mode.LEXICAL else self.item.dense,
             lexical=None if mode is Mode.DENSE else self.item.lexical,
+            rerank=self.rerank,
             collection=self.collection,
             chunk=self.chunk,
             more=self.more,

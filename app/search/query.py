@@ -13,6 +13,7 @@ MAX_FILTER_CHARS = 4_096  # as the parser takes
 # Documents of one answer, and of all its pages together: who wants more wants an export.
 MAX_K = 1_000
 MAX_MORE = 20
+MAX_BUDGET_S = 600.0
 MAX_NEIGHBOURS = 10
 
 
@@ -33,6 +34,8 @@ class Query:
     k: int = 10  # hits, at most one per document
     where: str | None = None  # which documents may be found; see docs/filters.md
     instruction: str | None = None  # the task, for models that take one; None: the model's own
+    rerank: bool = False  # let the reranker of the settings read the best and reorder them
+    budget_s: float | None = None  # as many as it can read in this time; None: as the settings say
     more: int = 2  # further matching chunks shown under a document's best one
     neighbours: int = 0  # chunks shown before and after the best one
     cursor: str | None = None  # from the answer before: the hits after those already shown
@@ -53,6 +56,7 @@ class Query:
                 "taken."
             )
         self._check_instruction()
+        self._check_budget()
         for name, value, least, most in (
             ("k", self.k, 1, MAX_K),
             ("more", self.more, 0, MAX_MORE),
@@ -60,6 +64,17 @@ class Query:
         ):
             if not least <= value <= most:
                 raise QueryError(f"{name} = {value:,}: give a number from {least} to {most:,}.")
+
+    def _check_budget(self) -> None:
+        if self.budget_s is None:
+            return
+        if not self.rerank:
+            raise QueryError("A budget is the time of the reranker. Ask for reranking as well.")
+        if not 0 < self.budget_s <= MAX_BUDGET_S:
+            raise QueryError(
+                f"A budget of {self.budget_s * 1000:,.0f} ms: give more than 0 and at most "
+                f"{MAX_BUDGET_S:,.0f} s."
+            )
 
     def _check_instruction(self) -> None:
         if self.kind is Kind.DOCUMENT and self.mode is not Mode.DENSE:

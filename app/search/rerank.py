@@ -107,6 +107,20 @@ class Reranked:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """What became of a wish to rerank: its result, or why there is none."""
+
+    result: Reranked | None
+    reason: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The public JSON shape."""
+        nothing = {"reranker": None, "reranked": 0, "candidates": 0, "skipped": 0}
+        found = nothing if self.result is None else self.result.to_dict()
+        return {"budget_ms": None, "took_ms": 0.0, **found, "reason": self.reason}
+
+
 class Reranking:
     """A reranker and its measured pace. Threads may share it."""
 
@@ -127,6 +141,11 @@ class Reranking:
         self.pace = Pace()
         self._depth = depth
         self._clock = clock
+
+    @property
+    def depth(self) -> int:
+        """Candidates judged where a question brings no budget."""
+        return self._depth
 
     def measure(self) -> None:
         """Learn the pace, on passages of our own; a first pass only warms up.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from app.search.fusion import Candidate, Fused, full_lexical, fuse
 from app.search.query import Mode
+from app.search.stages import Stage, Stages
 from indexer.storage.filters.where import Where
 from indexer.storage.lexical_query import LexicalQuery, literal, parse_query
 from indexer.storage.snapshot import Snapshot
@@ -41,20 +42,22 @@ class Ranking:
     files: dict[int, StoredFile]  # by document id
 
 
-def retrieve(now: Snapshot, question: Question, k: int) -> Ranking:
+def retrieve(now: Snapshot, question: Question, k: int, stages: Stages | None = None) -> Ranking:
     """The k best documents, best first, one of each content; fewer when there are no more.
 
     A few long documents may own all the first chunks, so the depth doubles until there are k
     documents or no more chunks.
     """
+    stages = stages or Stages()
     hybrid = question.mode is Mode.HYBRID
     depth = max(k * CHUNKS_PER_DOCUMENT, LEAST_CANDIDATES if hybrid else 0)
     while True:
-        dense, lexical = _search(now, question, depth)
+        dense, lexical = _search(now, question, depth, stages)
         exhausted = max(len(dense), len(lexical)) < depth
         if hybrid:
-            _complete(now, question, dense, lexical)
-        candidates, files = _candidates(now, dense, lexical)
+            _complete(now, question, dense, lexical, stages)
+        with stages.time(Stage.FETCH):
+            candidates, files = _candidates(now, dense, lexical)
         ranked = _fold(_rank(now, question, candidates), files)
         if len(ranked) >= k or exhausted:
             return Ranking(ranked[:k], files)
@@ -62,22 +65,28 @@ def retrieve(now: Snapshot, question: Question, k: int) -> Ranking:
 
 
 def _search(
-    now: Snapshot, question: Question, depth: int
+    now: Snapshot, question: Question, depth: int, stages: Stages
 ) -> tuple[dict[int, float], dict[int, float]]:
     """{chunk id: cosine} and {chunk id: BM25} of the best chunks; {} for what is not asked."""
     dense, lexical = {}, {}
     query, where = question.query, question.where
     if question.vector is not None:
-        meant = now.dense(question.vector, depth, where, question.scan, query.constraints)
+        with stages.time(Stage.DENSE):
+            meant = now.dense(question.vector, depth, where, question.scan, query.constraints)
         dense = {hit.chunk_id: hit.score for hit in meant}
     if question.mode is not Mode.DENSE:
-        said = now.lexical(query, depth, where)
+        with stages.time(Stage.LEXICAL):
+            said = now.lexical(query, depth, where)
         lexical = {hit.chunk_id: hit.score for hit in said}
     return dense, lexical
 
 
 def _complete(
-    now: Snapshot, question: Question, dense: dict[int, float], lexical: dict[int, float]
+    now: Snapshot,
+    question: Question,
+    dense: dict[int, float],
+    lexical: dict[int, float],
+    stages: Stages,
 ) -> None:
     """Give each chunk that only one search found its score of the other.
 
@@ -87,8 +96,10 @@ def _complete(
     assert question.vector is not None
     only_words = [chunk_id for chunk_id in lexical if chunk_id not in dense]
     only_meant = [chunk_id for chunk_id in dense if chunk_id not in lexical]
-    dense.update(now.cosines(question.vector, only_words))
-    lexical.update(now.lexical_scores(question.query, only_meant))
+    with stages.time(Stage.DENSE):
+        dense.update(now.cosines(question.vector, only_words))
+    with stages.time(Stage.LEXICAL):
+        lexical.update(now.lexical_scores(question.query, only_meant))
 
 
 def _candidates(

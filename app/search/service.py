@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Self
 
 from app.search.answer import Answer
@@ -11,9 +12,12 @@ from app.search.cursor import Shown, read_cursor, write_cursor
 from app.search.found import Found, load, merge
 from app.search.query import MAX_K, Mode, Query
 from app.search.query_text import QueryText, VectorOf, embed_query
+from app.search.reorder import offered, reorder
+from app.search.rerank import Reranking, SecondLook
 from app.search.retrieval import Question, retrieve
+from app.search.stages import Stage, Stages
 from indexer.embedding.embedder import Embedder
-from indexer.errors import ModelError, PlacementError, SemsearchError
+from indexer.errors import ModelError, PlacementError, SemsearchError, UsageError
 from indexer.storage.collection import Collection
 from indexer.storage.filters.where import Where
 from indexer.types import Contract, Scan, Vector
@@ -29,7 +33,8 @@ class SearchService:
     model. `admit` refuses an embedder that does not fit a collection (see `admission`). `scan`
     says which vectors are scored. `watch` hears of every vector that all of a collection was
     searched by (see `live_recall`), `vector_of` gives the vector of a query (see
-    `query_vectors`). Safe to call from several threads.
+    `query_vectors`), `reranking` what reorders the best hits where a query wants that. Safe to
+    call from several threads.
     """
 
     def __init__(
@@ -39,7 +44,9 @@ class SearchService:
         scan: Scan = Scan.CHEAPEST,
         watch: Callable[[str, Collection, Vector], None] | None = None,
         vector_of: VectorOf = embed_query,
+        reranking: Callable[[], Reranking] | None = None,
     ) -> None:
+        self._reranking = reranking
         self._embedder_of = embedder_of
         self._vector_of = vector_of
         self._watch = watch
@@ -70,12 +77,24 @@ class SearchService:
             self._failed[key] = (time.monotonic() + RETRY_AFTER_S, error)
             raise
 
-    def search(self, query: Query, collections: Mapping[str, Collection]) -> Answer:
+    def search(
+        self,
+        query: Query,
+        collections: Mapping[str, Collection],
+        stages: Stages | None = None,
+    ) -> Answer:
         """The k best documents over all the named collections, or those after the cursor's.
 
-        A hybrid search whose model is out of reach is answered by words alone, marked as degraded.
+        A hybrid search whose model is out of reach is answered by words alone, marked as degraded;
+        one whose reranker is, in the order that was found.
+
+        Args:
+            query: what to look for.
+            collections: where, by name.
+            stages: the clock of the request; None: a new one.
 
         Raises:
+            UsageError: a wish to rerank where no reranker is set.
             QueryError: an empty or over-long query, an instruction where none can be used, a value
                 out of bounds, a filter that says nothing, or a cursor of another query.
             ModelError, PlacementError: the collection's model is not to be had (dense mode).
@@ -84,16 +103,22 @@ class SearchService:
         query.check()
         shown = read_cursor(query, collections)
         started = time.perf_counter()
+        stages = stages or Stages()
+        reranking, second_look = self._second_look(query)
+        count = query.k + 1 if reranking is None else offered(reranking, query)
         mode, degraded_reason = query.mode, None
+        find = partial(self._find_all, collections=collections, shown=shown, count=count)
         try:
-            found = self._find_all(query, collections, shown)
+            found = find(query, stages=stages)
         except (ModelError, PlacementError) as error:
             if mode is not Mode.HYBRID:
                 raise
             mode, degraded_reason = Mode.LEXICAL, str(error)
             lexical = replace(query, mode=mode, instruction=None)
-            found = self._find_all(lexical, collections, shown)
+            found = find(lexical, stages=stages)
         ranked = merge(found, mode)
+        if reranking is not None:
+            ranked, second_look = _reordered(ranked[:count], query, reranking, stages)
         page = ranked[: query.k]
         hits = tuple(f.hit(rank, mode) for rank, f in enumerate(page, start=shown.count + 1))
         after = None
@@ -101,21 +126,44 @@ class SearchService:
             shown = shown.and_these((f.collection, f.item.document_id) for f in page)
             after = write_cursor(query, collections, shown)
         took_ms = (time.perf_counter() - started) * 1000
-        return Answer(query.text, mode, took_ms, hits, degraded_reason, after)
+        timing = stages.result().milliseconds
+        return Answer(query.text, mode, took_ms, hits, degraded_reason, after, second_look, timing)
+
+    def _second_look(self, query: Query) -> tuple[Reranking | None, SecondLook | None]:
+        """(what reorders the hits, why there is none although one is wanted)."""
+        if not query.rerank:
+            return None, None
+        if self._reranking is None:
+            raise UsageError("No reranker is at hand here.")
+        try:
+            return self._reranking(), None
+        except (ModelError, PlacementError) as error:
+            return None, SecondLook(None, str(error))
 
     def _find_all(
-        self, query: Query, collections: Mapping[str, Collection], shown: Shown
+        self,
+        query: Query,
+        collections: Mapping[str, Collection],
+        shown: Shown,
+        count: int,
+        stages: Stages,
     ) -> list[Found]:
         return [
             found
             for name, collection in collections.items()
-            for found in self._find(name, collection, query, shown.of(name))
+            for found in self._find(name, collection, query, shown.of(name), count, stages)
         ]
 
     def _find(
-        self, name: str, collection: Collection, query: Query, shown: frozenset[int]
+        self,
+        name: str,
+        collection: Collection,
+        query: Query,
+        shown: frozenset[int],
+        count: int,
+        stages: Stages,
     ) -> list[Found]:
-        """The k best documents of one collection that were not shown, and one more.
+        """The `count` best documents of one collection that were not shown.
 
         The query is embedded before the snapshot is taken, so that no model work holds one open.
         A writer may have embedded the collection under another contract meanwhile: then the vector
@@ -127,27 +175,40 @@ class SearchService:
         while True:
             contract = collection.contract
             if query.mode is not Mode.LEXICAL:
-                vector = self._vector(question.query.text, query, collection, contract)
+                vector = self._vector(question.query.text, query, collection, contract, stages)
                 question = replace(question, vector=vector)
             with collection.snapshot() as now:
                 if question.vector is not None and now.head.contract != contract:
                     continue
-                wanted = min(query.k + 1 + len(shown), MAX_K + 1)
-                ranked = retrieve(now, question, wanted)
+                wanted = min(count + len(shown), MAX_K + 1)
+                ranked = retrieve(now, question, wanted, stages)
                 unseen = [item for item in ranked.items if item.document_id not in shown]
-                found = load(now, name, unseen[: query.k + 1], ranked.files, query)
+                with stages.time(Stage.FETCH):
+                    found = load(now, name, unseen[:count], ranked.files, query)
             if self._watch is not None and question.vector is not None and question.where is None:
                 self._watch(name, collection, question.vector)
             return found
 
     def _vector(
-        self, text: str, query: Query, collection: Collection, contract: Contract
+        self, text: str, query: Query, collection: Collection, contract: Contract, stages: Stages
     ) -> Vector:
         """The vector of the query's text without its marks, shape (dimension,)."""
         embedder = self.embedder(contract)
         if self._admit is not None:
             self._admit(collection, embedder)
+        stages.model, stages.mode = contract.model, str(embedder.mode)
         return self._vector_of(embedder, contract, QueryText(text, query.kind, query.instruction))
+
+
+def _reordered(
+    ranked: list[Found], query: Query, reranking: Reranking, stages: Stages
+) -> tuple[list[Found], SecondLook]:
+    """The documents after a second look, or as they were, with the reason."""
+    try:
+        with stages.time(Stage.RERANK):
+            return reorder(ranked, query, QueryText.of(query).text, reranking)
+    except (ModelError, PlacementError) as error:
+        return ranked, SecondLook(None, str(error))
 
 
 def _filter(query: Query) -> Where | None:

@@ -17,8 +17,8 @@ def test_search_json_has_the_documented_shape(searching: Cli, indexed: Indexed) 
     ran = searching("search", "why does dough get bigger?", "--json")
     assert ran.code == 0
     answer = json.loads(ran.out)
-    keys = ("degraded", "degraded_reason", "hits", "mode", "next", "query", "took_ms")
-    assert sorted(answer) == [*keys]
+    keys = ("degraded", "degraded_reason", "hits", "mode", "next", "query", "rerank", "timing")
+    assert sorted(answer) == [*keys, "took_ms"]
     assert (answer["mode"], answer["degraded"]) == ("hybrid", False)
     first = answer["hits"][0]
     assert first["document"]["path"] == str(indexed.docs / "bread.md")
@@ -28,7 +28,7 @@ def test_search_json_has_the_documented_shape(searching: Cli, indexed: Indexed) 
         *("parts", "rank", "score", "snippet"),
     ]
     assert sorted(first["document"]) == [*("file", "format", "id", "member", "path", "title")]
-    assert sorted(first["parts"]) == ["dense", "lexical"]
+    assert sorted(first["parts"]) == ["dense", "lexical", "rerank"]
     chunk = first["chunk"]
     assert sorted(chunk) == [
         *("end", "end_line", "heading", "id", "ordinal", "place", "start", "start_line", "text")

@@ -51,6 +51,8 @@ def axis(number: int) -> Vectors:
 class AxisEmbedder:
     """Embeds every query as one axis; remembers the queries."""
 
+    mode = "cpu:fp32"
+
     def __init__(self, number: int = 0) -> None:
         self.number = number
         self.seen: list[tuple[str, Kind, str | None]] = []

@@ -164,6 +164,8 @@ def test_query_is_embedded_without_its_marks_and_exclusions(
 class Unreachable:
     """Gives no embedder, or one that fails; counts how often it was asked."""
 
+    mode = "cpu:fp32"
+
     def __init__(self, error: SemsearchError, *, when_embedding: bool = False) -> None:
         self.error = error
         self.when_embedding = when_embedding

@@ -207,7 +207,7 @@ def test_answer_to_dict_is_the_documented_shape(plant: Plant, service: SearchSer
     assert (values["query"], values["mode"]) == ("q", "dense")
     assert (values["degraded"], values["degraded_reason"]) == (False, None)
     (hit,) = values["hits"]
-    assert hit["parts"] == {"dense": hit["score"], "lexical": None}
+    assert hit["parts"] == {"dense": hit["score"], "lexical": None, "rerank": None}
     assert hit["document"]["path"] == "/a\\xff.md"
     assert hit["score"] == pytest.approx(0.9, abs=1e-3)
     chunk = {key: hit["chunk"][key] for key in ("text", "start", "end", "start_line", "heading")}
