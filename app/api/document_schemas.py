@@ -28,6 +28,8 @@ ExternalId = Annotated[
         max_length=MAX_ID_CHARS,
         description="The sender's own name for the document; a name, never a path",
         examples=["wiki/deploying"],
+        # For readers of the schema; `upload_path` says in words which character is at fault.
+        json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$"},
     ),
 ]
 
