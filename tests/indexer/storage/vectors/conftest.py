@@ -115,14 +115,17 @@ class Plain:
 
     def true_nearest(self, query: Floats, k: int) -> list[str]:
         """By numpy over everything that is live."""
+        return self._all_true_nearest(query[None], k)[0]
+
+    def _all_true_nearest(self, queries: Floats, k: int) -> list[list[str]]:
         names = list(self.vectors)
-        scores = np.stack([self.vectors[name] for name in names]) @ query
-        return [names[i] for i in np.argsort(-scores)[:k]]
+        rows = np.stack(list(self.vectors.values()))
+        return [[names[i] for i in np.argsort(-(rows @ query))[:k]] for query in queries]
 
     def recall(self, reader: Collection, queries: Floats, k: int = 10) -> float:
         shares = [
-            len(set(self.nearest(reader, query, k)) & set(self.true_nearest(query, k))) / k
-            for query in queries
+            len(set(self.nearest(reader, query, k)) & set(true)) / k
+            for query, true in zip(queries, self._all_true_nearest(queries, k), strict=True)
         ]
         return float(np.mean(shares))
 
@@ -139,10 +142,12 @@ def make_plain(tmp_path: Path) -> Callable[..., Plain]:
 
 @pytest.fixture
 def codes_from_500_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Codes are made of small collections and searched, fresh rows tolerated up to 100.
+    """Codes are made of small collections and searched, fresh rows tolerated up to 100."""
+    make_codes_from_500_rows(monkeypatch)
 
-    So few rows are sooner all scored, which would leave the codes without a test.
-    """
-    monkeypatch.setattr(choice, "EXACT_ELEMENTS", 500 * DIMENSION)
-    monkeypatch.setattr(choice, "FRESH_ELEMENTS", 100 * DIMENSION)
-    monkeypatch.setattr(VectorIndex, "_is_exact_cheaper", lambda *asked: asked[-1] <= asked[-2])
+
+def make_codes_from_500_rows(patch: pytest.MonkeyPatch) -> None:
+    """So few rows are sooner all scored, which would leave the codes without a test."""
+    patch.setattr(choice, "EXACT_ELEMENTS", 500 * DIMENSION)
+    patch.setattr(choice, "FRESH_ELEMENTS", 100 * DIMENSION)
+    patch.setattr(VectorIndex, "_is_exact_cheaper", lambda *asked: asked[-1] <= asked[-2])

@@ -1,9 +1,11 @@
 """Codes are made when a collection is large, measured, followed, and replaced, never believed."""
 
 import os
+import shutil
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,33 @@ from indexer.storage.vectors.process import build_apart
 from indexer.storage.vectors.wishes import BuildWishes, IndexWishes, keep_wishes
 from indexer.types import Changes, Scan
 
-from .conftest import DIMENSION, IS_EXACT_CHEAPER, Plain, clustered
+from .conftest import (
+    DIMENSION,
+    IS_EXACT_CHEAPER,
+    Plain,
+    clustered,
+    make_codes_from_500_rows,
+)
 
 pytestmark = pytest.mark.usefixtures("codes_from_500_rows")
 QUERIES = clustered(40, seed=77)
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    made = Plain(tmp_path_factory.mktemp("once") / "collection")
+    made.add("a", clustered(2_000))
+    with pytest.MonkeyPatch.context() as patch:
+        make_codes_from_500_rows(patch)
+        assert made.build() is not None
+    return made
+
+
+@pytest.fixture
+def built(made_once: Plain, tmp_path: Path) -> Plain:
+    """2,000 rows with codes: a copy, for tests to which the building is no question."""
+    folder = Path(shutil.copytree(made_once.folder, tmp_path / "built"))
+    return replace(made_once, folder=folder, vectors=dict(made_once.vectors))
 
 
 def searched(plain: Plain) -> str:
@@ -81,31 +106,26 @@ def test_target_that_cannot_be_reached_is_said(plain: Plain, monkeypatch: Any) -
 
 @pytest.mark.parametrize(("exact_ms_per_row", "is_exact"), [(0.0, True), (1e9, False)])
 def test_all_rows_are_scored_where_that_costs_less(
-    plain: Plain, monkeypatch: Any, exact_ms_per_row: float, is_exact: bool
+    built: Plain, monkeypatch: Any, exact_ms_per_row: float, is_exact: bool
 ) -> None:
-    plain.add("a", clustered(2_000))
-    certificate = plain.build()
-    assert certificate is not None
     monkeypatch.setattr(VectorIndex, "_is_exact_cheaper", IS_EXACT_CHEAPER)
     asked: list[int] = []
     monkeypatch.setattr(Codes, "search", lambda *_: asked.append(1) or ([0], [0.0]))
-    with plain.reader() as reader, reader.snapshot() as now:
+    with built.reader() as reader, reader.snapshot() as now:
         index = now.vectors.at(now.connection, now.head)
         assert index.coded is not None
-        measured = replace(certificate, exact_ms_per_row=exact_ms_per_row)
+        measured = replace(index.coded.certificate, exact_ms_per_row=exact_ms_per_row)
         index = replace(index, coded=replace(index.coded, certificate=measured))
         index.search(QUERIES[0], 1)
     assert (asked == []) is is_exact
 
 
-def test_scores_are_those_of_exact_search(plain: Plain) -> None:
-    plain.add("a", clustered(2_000))
-    plain.build()
-    with plain.reader() as reader, reader.snapshot() as now:
+def test_scores_are_those_of_exact_search(built: Plain) -> None:
+    with built.reader() as reader, reader.snapshot() as now:
         for query in QUERIES[:10]:
             hits = now.dense(query, 10)
             texts = now.chunks([hit.chunk_id for hit in hits])
-            expected = [float(plain.vectors[texts[h.chunk_id].text] @ query) for h in hits]
+            expected = [float(built.vectors[texts[h.chunk_id].text] @ query) for h in hits]
             assert [hit.score for hit in hits] == pytest.approx(expected, abs=1e-6)
 
 
@@ -327,17 +347,15 @@ def test_codes_of_another_collection_are_not_believed(make_plain: Any) -> None:
         lambda values: values.clear(),
     ],
 )
-def test_index_manifest_of_another_version_means_no_codes(plain: Plain, harm: Any) -> None:
-    plain.add("a", clustered(2_000))
-    plain.build()
-    values = read_json(plain.folder / INDEX_MANIFEST)
+def test_index_manifest_of_another_version_means_no_codes(built: Plain, harm: Any) -> None:
+    values = read_json(built.folder / INDEX_MANIFEST)
     harm(values)
-    write_json(plain.folder / INDEX_MANIFEST, values)
-    assert searched(plain) == "exact"
-    with plain.reader() as reader:
-        assert plain.recall(reader, QUERIES[:5]) == 1.0
-    assert plain.build() is not None
-    assert searched(plain) == "codes"
+    write_json(built.folder / INDEX_MANIFEST, values)
+    assert searched(built) == "exact"
+    with built.reader() as reader:
+        assert built.recall(reader, QUERIES[:5]) == 1.0
+    assert built.build() is not None
+    assert searched(built) == "codes"
 
 
 @pytest.mark.parametrize("prefix_dim", [0, 16])
@@ -502,19 +520,24 @@ def test_child_that_dies_leaves_searches_exact(plain: Plain, monkeypatch: Any) -
         assert plain.recall(reader, QUERIES) == 1.0
 
 
-@pytest.mark.parametrize(
-    ("share", "prefix_dim"), [(0.5, 0), (0.1, 0), (0.01, 0), (0.001, 0), (0.05, 16)]
-)
-def test_filters_keep_the_promised_recall_and_give_k_hits(
-    plain: Plain, share: float, prefix_dim: int
-) -> None:
+@pytest.fixture(scope="module", params=[0, 16], ids=["whole rows", "prefix of 16"])
+def many_files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    """Files of 50 rows, each a random sample, as folders of notes are, with codes; read only."""
+    made = Plain(tmp_path_factory.mktemp("many") / "collection")
+    size = 50
+    with pytest.MonkeyPatch.context() as patch:
+        make_codes_from_500_rows(patch)
+        for start in range(0, 6_000, size):
+            made.add(f"f{start // size}", clustered(size, seed=start), sync=start == 6_000 - size)
+        assert made.build(prefix_dim=request.param) is not None
+    return made
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.05, 0.01, 0.001])
+def test_filters_keep_the_promised_recall_and_give_k_hits(many_files: Plain, share: float) -> None:
     from indexer.storage.filters.where import Documents
 
-    size = 50
-    for start in range(0, 6_000, size):  # each file a random sample, as folders of notes are
-        file = f"f{start // size}"
-        plain.add(file, clustered(size, seed=start), sync=start == 6_000 - size)
-    plain.build(prefix_dim=prefix_dim)
+    plain = many_files
     with plain.reader() as reader:
         documents = reader.documents(limit=1_000)
         chosen = documents[: max(1, round(share * len(documents)))]
