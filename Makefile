@@ -6,6 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 DEMO_HOME := .demo
+# Two workers, each with about a gigabyte of models. Their libraries start one thread; those of programs
+# that tests start wait asleep: turning for each other on busy cores they took five times the CPU time.
+WORKERS ?= 2
+SHARED_CORES := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -35,7 +39,7 @@ demo: $(VENV)/.all ## install, index data/sample with the bundled small model, s
 	@SEMSEARCH_HOME=$(DEMO_HOME) $(BIN)/semsearch search "how do I restore a backup?" -k 3
 
 test: $(VENV)/.test ## install what the tests need and run them all
-	$(BIN)/python -m pytest
+	$(SHARED_CORES) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-data: $(VENV)/.test ## tests on the shared data sets (SEMSEARCH_TEST_DATA, default ../shared)
 	$(BIN)/python -m pytest -m data
