@@ -16,8 +16,8 @@ VICTIM = Path(__file__).with_name("kill_victim.py")
 ROOT = Path(__file__).parents[3]
 
 
-def run_and_kill(folder: Path, first: int, after_s: float) -> int:
-    """Last confirmed step, or `first - 1`."""
+def run_and_kill(folder: Path, first: int, steps: int, after_s: float) -> int:
+    """Last confirmed step, or `first - 1`; the blow falls after so many and some time more."""
     process = subprocess.Popen(
         [sys.executable, str(VICTIM), str(folder), str(first)],
         stdout=subprocess.PIPE,
@@ -27,9 +27,10 @@ def run_and_kill(folder: Path, first: int, after_s: float) -> int:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "open\n"
+    lines = [process.stdout.readline() for _ in range(steps)]
     time.sleep(after_s)
     process.kill()
-    lines = process.stdout.read().splitlines()
+    lines += process.stdout.read().splitlines()
     process.wait()
     process.stdout.close()
     return int(lines[-1]) if lines else first - 1
@@ -60,7 +61,7 @@ def test_killed_writer_loses_nothing_confirmed_and_leaves_no_half(world: Any) ->
     dice = random.Random(7)
     first = 0
     for _ in range(20):
-        confirmed = run_and_kill(world.folder, first, dice.uniform(0, 0.15))
+        confirmed = run_and_kill(world.folder, first, dice.randrange(4), dice.uniform(0, 0.05))
         found = content(world)
         # The kill may fall between the commit and its report: one step more is right too.
         last = confirmed if found == expected(confirmed) else confirmed + 1
