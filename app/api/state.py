@@ -126,14 +126,14 @@ class State:
         return self._problem if self._warm_embedder is None else None
 
     @property
-    def ready_embedder(self) -> SharedEmbedder:
-        """The model that is ready.
+    def first_embedder(self) -> SharedEmbedder:
+        """The model that was loaded at the start: that of the default collection.
 
         Raises:
-            PlacementError: none is, or the service is stopping.
+            PlacementError: it is not loaded yet, or cannot be.
         """
-        if self._warm_embedder is None or self._is_stopping:
-            raise PlacementError(self.problem or "")
+        if self._warm_embedder is None:
+            raise PlacementError(self._problem)
         return self._warm_embedder
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""POST /embed and GET /info as text-embeddings-inference has them, for the first served model.
+"""POST /embed and GET /info as text-embeddings-inference has them, for the default model.
 
 Where it differs: vectors are of unit length always, so `normalize: false` is refused.
 """
@@ -11,13 +11,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.embedding_work import MAX_INPUTS, Started, check_size, load, start_texts
+from app.api.embedding_work import MAX_INPUTS, Started, check_size, start_texts
 from app.api.gone import unless_gone
 from app.api.state import State, StateDep
 from app.api.tei_errors import RESPONSES, TeiRoute
 from app.api.timing import StagesDep
 from app.search.stages import Stage
-from indexer.embedding.shared.embedder import SharedEmbedder
 from indexer.embedding.shared.job import Embedded
 from indexer.embedding.tokenizer import Tokenizer
 from indexer.errors import UsageError
@@ -94,7 +93,6 @@ async def embed(
     with state.turns.place():
         texts = [request.inputs] if isinstance(request.inputs, str) else request.inputs
         check_size(texts, "inputs")
-        await _load(state)
         with stages.time(Stage.TOKENISE):
             started = await state.turns.run(partial(_start, request, texts, state))
         tokenised = time.perf_counter()
@@ -118,8 +116,7 @@ async def embed(
 @router.get("/info")
 async def info(state: StateDep) -> Info:
     """The model that /embed serves, and the limits."""
-    await _load(state)
-    embedder = await state.turns.run(partial(_first, state))
+    embedder = state.first_embedder
     spec, precision = embedder.spec, embedder.mode.precision
     return Info(
         model_id=spec.model,
@@ -135,14 +132,9 @@ async def info(state: StateDep) -> Info:
     )
 
 
-def _first(state: State) -> SharedEmbedder:
-    """The embedder of the first served model; on a thread, as it may read collections."""
-    return state.embedder(state.served()[0])
-
-
 def _start(request: EmbedRequest, texts: list[str], state: State) -> Started:
     """On a thread: texts are tokenised."""
-    embedder = _first(state)
+    embedder = state.first_embedder
     if request.prompt_name not in _KINDS:
         raise UsageError(f"prompt_name: {request.prompt_name!r} is none of query, document.")
     if not request.normalize:
@@ -168,15 +160,6 @@ def _refuse_long(tokenizer: Tokenizer, texts: list[str], kind: Kind) -> None:
 def _answer(started: Started, embedded: Embedded) -> JSONResponse:
     """On a thread: the JSON may be megabytes."""
     return JSONResponse(started.vectors(embedded).tolist())
-
-
-async def _load(state: State) -> None:
-    # Each time, as which is the first depends on the collections that are there, and on the key.
-    await state.turns.beside(partial(_is_loaded, state))
-
-
-def _is_loaded(state: State) -> bool:
-    return load(state.served()[0], state)
 
 
 def _ms(seconds: float) -> str:

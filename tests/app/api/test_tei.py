@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.api.application import create_app
+from app.settings import Settings
 from gated_embedder import POISON
 from gated_service import serving
 from indexer.embedding.spec import ModelSpec
 from indexer.embedding.tokenizer import load_tokenizer
 from indexer.types import Kind
-from tests_support import Indexed
+from tests_support import Indexed, clean_environment
 
 
 def ask(client: TestClient, **body: Any) -> Any:
@@ -91,6 +93,15 @@ def test_embed_says_when_the_model_does_not_work(indexed: Indexed) -> None:
         answer = service.client.post("/embed", json={"inputs": [POISON]})
     assert (answer.status_code, answer.json()["error_type"]) == (503, "Unhealthy")
     assert answer.headers["retry-after"] == "5"
+
+
+def test_until_the_model_is_loaded_the_service_is_unhealthy(indexed: Indexed) -> None:
+    with clean_environment(indexed.home):
+        app = create_app(Settings.load())
+    service = TestClient(app, base_url="http://127.0.0.1:8765")  # not entered: nothing is loaded
+    for answer in (service.get("/info"), service.post("/embed", json={"inputs": "x"})):
+        assert (answer.status_code, answer.json()["error_type"]) == (503, "Unhealthy")
+        assert answer.json()["error"] == "The model is still loading."
 
 
 def test_info_names_the_model_and_the_limits(client: TestClient, minilm_spec: ModelSpec) -> None:
