@@ -64,6 +64,11 @@ class Pace:
             known = latest if self._token_s is None else self._token_s
             self._token_s = _LATEST_SHARE * latest + (1 - _LATEST_SHARE) * known
 
+    def depth(self, budget_s: float, costs: Sequence[int]) -> int:
+        """`depth_within` at this pace; 0 while it is not known."""
+        rate = self.tokens_per_s
+        return 0 if rate is None else depth_within(budget_s, costs, rate)
+
     def doubt(self) -> None:
         """Believe in a little more speed: nothing was judged, so nothing was measured."""
         with self._lock:
@@ -148,13 +153,13 @@ class Reranking:
         return self._depth
 
     def measure(self) -> None:
-        """Learn the pace, on passages of our own; a first pass only warms up.
+        """Learn the pace, on passages of our own, after a short one that only warms up.
 
         Raises:
             ModelError, PlacementError: the reranker does not work.
         """
         texts = [_SAMPLE, _SAMPLE.upper()]
-        self.reranker.scores(_SAMPLE_QUERY, texts)
+        self.reranker.scores(_SAMPLE_QUERY, texts[:1])
         costs = self.reranker.costs(_SAMPLE_QUERY, texts)
         self._timed(_SAMPLE_QUERY, texts, None, costs)
 
@@ -179,9 +184,11 @@ class Reranking:
             ModelError, PlacementError: the reranker gives nothing, or is out of reach; the order
                 before is still good.
         """
-        started = self._clock()
         if not self.reranker.takes_instruction:
             instruction = None
+        if budget_s is not None and self.pace.tokens_per_s is None:
+            self.measure()  # the first question waits for it, beside its budget
+        started = self._clock()
         scores: list[float | None] = [None] * len(texts)
         if budget_s is None:
             judged = texts[: self._depth]
@@ -201,13 +208,10 @@ class Reranking:
     ) -> list[float]:
         """Scores of as many leading texts as the time allows."""
         costs = self.reranker.costs(query, texts, instruction)
-        if self.pace.tokens_per_s is None:
-            self.measure()
         found: list[float] = []
         while len(found) < len(texts):
-            assert self.pace.tokens_per_s is not None
             left_s = until - self._clock()
-            depth = depth_within(left_s, costs[len(found) :], self.pace.tokens_per_s)
+            depth = self.pace.depth(left_s, costs[len(found) :])
             if depth == 0:
                 break
             end = len(found) + (depth if depth <= _AT_ONCE else (depth + 1) // 2)

@@ -1,4 +1,4 @@
-"""The reranker of the settings: found, loaded and measured once."""
+"""The reranker of the settings: found and loaded once."""
 
 import threading
 import time
@@ -18,6 +18,8 @@ from indexer.reranking.spec import RerankerSpec, load_reranker_spec, reranker_la
 
 # One that could not be had is not asked for again at once: every query would wait for it.
 RETRY_AFTER_S = 10.0
+# Somebody waits, and the order without it is at hand.
+_TIMEOUT_S = 10.0
 
 
 def _say_nothing(_: str) -> None:
@@ -104,19 +106,10 @@ class Rerankers:
             error = self._failed[1]
             raise type(error)(str(error))
         try:
-            return self._open()
+            return Reranking(self._reranker(), self._settings.rerank_depth)
         except (ModelError, PlacementError) as error:
             self._failed = (self._clock() + RETRY_AFTER_S, error)
             raise
-
-    def _open(self) -> Reranking:
-        reranking = Reranking(self._reranker(), self._settings.rerank_depth)
-        try:
-            reranking.measure()
-        except BaseException:
-            reranking.close()
-            raise
-        return reranking
 
     def _reranker(self) -> Reranker:
         settings = self._settings
@@ -149,7 +142,7 @@ class Rerankers:
             url,
             model=models.resolve(name).model if name in models.RERANKERS else name,
             key=key.get_secret_value() if key else None,
-            timeout_s=settings.endpoint_timeout_s,
+            timeout_s=min(settings.endpoint_timeout_s, _TIMEOUT_S),
             concurrency=settings.endpoint_concurrency,
             key_setting="SEMSEARCH_RERANKER_KEY",
         )

@@ -10,7 +10,7 @@ from indexer.embedding.remote.address import parts_of, with_path
 from indexer.embedding.remote.body import parse_json
 from indexer.embedding.remote.connection import Connection
 from indexer.embedding.remote.faults import AnswerFault, EndpointFault, Fault, MomentFault
-from indexer.embedding.remote.retry import FOR_QUERIES, Backoff
+from indexer.embedding.remote.retry import Backoff, Patience
 from indexer.embedding.remote.status import fault_of
 from indexer.embedding.wishes import Endpoint
 from indexer.errors import UsageError
@@ -18,6 +18,10 @@ from indexer.reranking.base import Scores
 from indexer.reranking.remote.wire import Dialect, Place, cap_bytes, request_of, scores_in
 
 _T = TypeVar("_T")
+# Somebody waits for an answer, and there is one without reranking.
+_PATIENCE = Patience(retries=1, total_s=2.0)
+# A server that failed is left alone for so long: else every query would wait to see it fail.
+_ASIDE_S = 10.0
 # Statuses of servers that are asked in the wrong way, or at the wrong path.
 _ASKED_WRONGLY = frozenset({400, 404, 405, 415, 422, 501})
 _PATH = "/rerank"
@@ -68,6 +72,7 @@ class RerankClient:
         self._backoff = backoff or Backoff()
         self._places_free = threading.BoundedSemaphore(endpoint.concurrency)
         self._found: Place | None = None
+        self._aside: tuple[float, Fault] | None = None  # time.monotonic() until when, and why
         self._finding = threading.Lock()
 
     @property
@@ -143,17 +148,26 @@ class RerankClient:
 
     def _patiently(self, ask: Callable[[], _T]) -> _T:
         """What `ask` gives, asked again where that may help and somebody would still wait."""
+        aside = self._aside
+        if aside is not None and time.monotonic() < aside[0]:
+            raise type(aside[1])(str(aside[1]))
         until: float | None = None
-        for failures in range(FOR_QUERIES.retries):
+        failures = 0
+        while True:
             try:
                 return ask()
             except MomentFault as fault:
-                until = until or time.monotonic() + FOR_QUERIES.total_s
+                until = until or time.monotonic() + _PATIENCE.total_s
                 wait_s = self._backoff.wait_s(failures, fault.retry_after_s)
-                if time.monotonic() + wait_s > until:
+                if failures == _PATIENCE.retries or time.monotonic() + wait_s > until:
+                    self._aside = (time.monotonic() + _ASIDE_S, fault)
                     raise
-                time.sleep(wait_s)
-        return ask()
+            except EndpointFault as fault:
+                if not isinstance(fault, AnswerFault):
+                    self._aside = (time.monotonic() + _ASIDE_S, fault)
+                raise
+            failures += 1
+            time.sleep(wait_s)
 
     def close(self) -> None:
         """Close the connections."""

@@ -49,6 +49,7 @@ def test_folder_is_loaded_once_for_all_threads(load: Load, bert_folder: Path) ->
     found = seen[0].rerank("how is the clock wound", ["by hand", "tea", "clock"])
     assert str(found) == "reranked: 2 of 3"
     assert found.reranker == "tiny-bert"
+    assert seen[0].rerank("clock", ["by hand"] * 3, budget_s=60).judged == 3
     assert seen[0].pace.tokens_per_s > 0
     rerankers.close()
     assert rerankers.loaded is None

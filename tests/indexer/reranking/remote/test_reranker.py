@@ -111,20 +111,38 @@ def test_missing_key_names_its_setting(start: Start, connect: Connect) -> None:
 
 
 def test_moment_of_overload_is_waited_for(start: Start, connect: Connect) -> None:
-    server = start(script=[says(503, {}), says(429, {}, Retry_After="0")])
-    connect(server.url).check()
-    assert len(server.requests) == 3
+    for moment in (says(503, {}), says(429, {}, Retry_After="0")):
+        server = start(script=[moment])
+        connect(server.url).check()
+        assert len(server.requests) == 2
 
 
 def test_overload_that_lasts_is_an_error(start: Start, connect: Connect) -> None:
     server = start(always=says(503, {"error": "overloaded"}))
     with pytest.raises(PlacementError, match=r"Reranker http.*answered 503 \(overloaded\)"):
         connect(server.url).check()
-    assert len(server.requests) == 3
+    assert len(server.requests) == 2
     server.always = says(429, {}, Retry_After="600")
     with pytest.raises(PlacementError, match="answered 429"):
         connect(server.url).check()
-    assert len(server.requests) == 4
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("status", [503, 403])
+def test_server_that_fails_is_left_alone_for_a_while(
+    start: Start, connect: Connect, status: int
+) -> None:
+    server = start()
+    reranker = connect(server.url, key=KEY)
+    reranker.check()
+    server.always = says(status, {"error": f"no: {KEY}"})
+    for _ in range(3):
+        with pytest.raises(PlacementError, match=rf"answered {status} \(no: \*\*\*\)"):
+            reranker.scores(QUERY, TEXTS[:1])
+    assert len(server.requests) == (3 if status == 503 else 2)
+    server.always = None
+    reranker._client._aside = None  # ten seconds later
+    assert reranker.scores(QUERY, TEXTS[:1]).shape == (1,)
 
 
 def test_nobody_there(connect: Connect, start: Start) -> None:
