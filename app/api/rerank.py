@@ -5,23 +5,27 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.errors import RESPONSES, ApiError
-from app.api.schemas import Strict
+from app.api.errors import ApiError
 from app.api.state import RERANKER, State, StateDep
+from app.api.tei_errors import RESPONSES, TeiRoute
+from app.api.timing import StagesDep
 from app.search.query import MAX_QUERY_CHARS
+from app.search.stages import Stage
 from indexer.reranking.base import Reranker
 
 # Texts and their characters in one request; more would keep all others waiting.
 MAX_TEXTS = 256
 MAX_TEXT_CHARS = 1 << 17
 
-router = APIRouter(tags=["tei"], responses=RESPONSES)
+router = APIRouter(tags=["tei"], responses=RESPONSES, route_class=TeiRoute)
 
 
-class RerankRequest(Strict):
-    """A question and the texts to judge by it."""
+class RerankRequest(BaseModel):
+    """TEI's request: a question and the texts to judge by it."""
+
+    model_config = ConfigDict(extra="ignore")
 
     query: Annotated[
         str,
@@ -34,6 +38,9 @@ class RerankRequest(Strict):
     truncate: Annotated[
         bool, Field(description="Cut texts that are too long for the model; false: refuse them")
     ] = False
+    truncation_direction: Annotated[
+        str, Field(pattern="^[Rr]ight$", description="Texts lose their end, nothing else")
+    ] = "Right"
     raw_scores: Annotated[bool, Field(description="Logits instead of scores from 0 to 1")] = False
     return_text: Annotated[bool, Field(description="Give the texts back as well")] = False
 
@@ -47,7 +54,7 @@ class RerankedText(BaseModel):
 
 
 @router.post("/rerank", response_model=list[RerankedText], response_model_exclude_none=True)
-async def rerank(request: RerankRequest, state: StateDep) -> JSONResponse:
+async def rerank(request: RerankRequest, state: StateDep, stages: StagesDep) -> JSONResponse:
     """The texts by how well they answer the query, the best first."""
     if not state.rerankers.is_set:
         raise ApiError(
@@ -58,7 +65,8 @@ async def rerank(request: RerankRequest, state: StateDep) -> JSONResponse:
         )
     with state.turns.place():
         await state.turns.load((RERANKER,), state.load_reranker)
-        return await state.turns.run(partial(_rerank, request, state))
+        with stages.time(Stage.RERANK):
+            return await state.turns.run(partial(_rerank, request, state))
 
 
 def _rerank(request: RerankRequest, state: State) -> JSONResponse:
