@@ -4,7 +4,7 @@ Each application has a registry of its own: two in one process, as in tests, do 
 from our own tables, never from a request, so that a stranger cannot make them grow.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -30,6 +30,7 @@ _STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, *_REQUEST_BUCKETS)
 _TOKEN_BUCKETS = tuple(2.0**n for n in range(5, 16))  # 32 to 32,768
 
 Read = Callable[[], float]
+ReadEach = Callable[[], Mapping[str, float]]  # {collection that there is: value}
 
 router = APIRouter(tags=["metrics"], responses=RESPONSES)
 
@@ -40,12 +41,18 @@ class _Watched(Collector):
 
     gauges: dict[str, tuple[str, Read]] = field(default_factory=dict)
     counts: dict[str, tuple[str, Read]] = field(default_factory=dict)
+    by_collection: dict[str, tuple[str, ReadEach]] = field(default_factory=dict)
 
     def collect(self) -> Iterator[Metric]:
         for name, (about, read) in self.gauges.items():
             yield GaugeMetricFamily(name, about, value=read())
         for name, (about, read) in self.counts.items():
             yield CounterMetricFamily(name, about, value=read())
+        for name, (about, read_each) in self.by_collection.items():
+            family = GaugeMetricFamily(name, about, labels=["collection"])
+            for collection, value in read_each().items():
+                family.add_metric([collection], value)
+            yield family
 
 
 class Metrics:
@@ -121,6 +128,10 @@ class Metrics:
         `_total` is added to the name.
         """
         self._watched.counts[name] = (about, read)
+
+    def watch_by_collection(self, name: str, about: str, read: ReadEach) -> None:
+        """Show a number for each collection that has one; as `watch_gauge`."""
+        self._watched.by_collection[name] = (about, read)
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format."""

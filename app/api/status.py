@@ -11,11 +11,13 @@ from app.api.status_schemas import (
     CollectionOut,
     IndexingStatus,
     IndexOut,
+    LiveRecallOut,
     ModelStatus,
     ProgressOut,
     SearchesStatus,
     StatusAnswer,
 )
+from app.search.live_recall import LiveRecall
 from indexer.errors import SemsearchError
 from indexer.pipeline.progress_file import read_progress
 from indexer.pipeline.report import Progress
@@ -69,12 +71,12 @@ def _collection(state: State, name: str) -> CollectionOut:
         dimension=found.contract.dimension,
         modes=dict(found.modes),
         size_bytes=found.catalog_bytes + found.vectors_bytes + found.lexical_bytes,
-        index=_index(found.index),
+        index=_index(found.index, state.recall.results().get(name)),
         indexing=_indexing(state, name),
     )
 
 
-def _index(found: IndexStatus) -> IndexOut:
+def _index(found: IndexStatus, live: LiveRecall | None) -> IndexOut:
     certificate = found.certificate
     return IndexOut(
         kind=found.kind,
@@ -84,6 +86,17 @@ def _index(found: IndexStatus) -> IndexOut:
         recall_at_10=certificate.recall if certificate else None,
         target_recall=certificate.target if certificate else None,
         target_is_met=certificate.is_met if certificate else None,
+        live=_live(live) if live else None,
+    )
+
+
+def _live(found: LiveRecall) -> LiveRecallOut:
+    return LiveRecallOut(
+        recall_at_10=found.recall,
+        low=found.low,
+        high=found.high,
+        checks=found.checks,
+        effort_factor=found.effort_factor,
     )
 
 

@@ -23,6 +23,18 @@ class SearchesStatus(BaseModel):
     p95_ms: float | None
 
 
+class LiveRecallOut(BaseModel):
+    """What checks of served searches against exact search say."""
+
+    recall_at_10: float
+    low: Annotated[float, Field(description="Bounds of its 90 % interval")]
+    high: float
+    checks: int
+    effort_factor: Annotated[
+        float, Field(description="How much harder searches look than when the index was built")
+    ]
+
+
 class IndexOut(BaseModel):
     """How a collection's vectors are searched."""
 
@@ -33,6 +45,9 @@ class IndexOut(BaseModel):
     recall_at_10: Annotated[float | None, Field(description="Measured against exact search")]
     target_recall: float | None
     target_is_met: bool | None
+    live: Annotated[
+        LiveRecallOut | None, Field(description="Of searches that were served; null: not checked")
+    ] = None
 
 
 class ProgressOut(BaseModel):

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from app.api.metrics import Metrics
+from app.api.metrics import Metrics, ReadEach
 from app.api.state import State
+from app.search.live_recall import LiveRecall
 from indexer.embedding.shared.counters import Counters
 
 
@@ -21,6 +22,25 @@ def watch(metrics: Metrics, state: State) -> None:
         ),
     ):
         metrics.watch_gauge(name, about, read)
+    for name, about, of in (
+        (
+            "semsearch_recall_ratio",
+            "Share of the ten nearest that served searches found, by checks against exact search",
+            lambda found: found.recall,
+        ),
+        (
+            "semsearch_recall_target_ratio",
+            "What the index promises",
+            lambda found: found.target,
+        ),
+        ("semsearch_recall_checks", "Checks that it rests on", lambda found: found.checks),
+        (
+            "semsearch_effort_factor",
+            "How much harder searches look than when the index was built",
+            lambda found: found.effort_factor,
+        ),
+    ):
+        metrics.watch_by_collection(name, about, _of_recall(state, of))
     memory, redis = state.vectors.memory, state.vectors.redis
     for name, about, read in (
         ("semsearch_overloaded", "Requests sent away", lambda: _refused(state)),
@@ -38,6 +58,10 @@ def watch(metrics: Metrics, state: State) -> None:
         ("semsearch_redis_failures", "Times that it did not help", lambda: redis.failures),
     ):
         metrics.watch_count(name, about, read)
+
+
+def _of_recall(state: State, of: Callable[[LiveRecall], float]) -> ReadEach:
+    return lambda: {name: of(found) for name, found in state.recall.results().items()}
 
 
 def _sum(state: State, of: Callable[[Counters], int]) -> Callable[[], int]:

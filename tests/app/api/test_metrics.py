@@ -120,3 +120,11 @@ def test_every_name_has_our_prefix_and_a_unit(client: TestClient) -> None:
     assert "semsearch_requests" in names
     for name in names:
         assert name.startswith("semsearch_")
+
+
+def test_recall_of_what_was_served_is_shown_for_each_collection() -> None:
+    metrics = Metrics()
+    metrics.watch_by_collection("semsearch_recall_ratio", "Found", lambda: {"a": 0.5, "b": 1.0})
+    samples = samples_of(metrics.exposition().decode())
+    assert samples["semsearch_recall_ratio", (("collection", "a"),)] == 0.5
+    assert samples["semsearch_recall_ratio", (("collection", "b"),)] == 1.0

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 from app.api.application import create_app
 from app.api.latency import LATEST, Latencies
 from app.api.status_schemas import StatusAnswer
+from app.search.live_recall import LiveRecall
 from app.settings import Settings
 from indexer.storage.lock import WriterLock
 from indexer.version import __version__
@@ -35,6 +37,21 @@ def test_status_tells_what_there_is(client: TestClient) -> None:
     assert (only["documents"], only["vectors"], only["dimension"]) == (6, 6, 384)
     assert (only["index"]["kind"], only["index"]["rows"]) == ("exact", 6)
     assert (only["indexing"], only["index"]["recall_at_10"]) == (None, None)
+
+
+def test_status_and_metrics_tell_the_recall_of_what_was_served(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = LiveRecall(0.98, 0.97, 0.99, 120, 0.99, 1.5)
+    app: Any = client.app
+    monkeypatch.setattr(app.state.semsearch.recall, "results", lambda: {"default": found})
+    (only,) = client.get("/status").json()["collections"]
+    assert only["index"]["live"] == {
+        **{"recall_at_10": 0.98, "low": 0.97, "high": 0.99, "checks": 120, "effort_factor": 1.5}
+    }
+    shown = client.get("/metrics").text
+    assert 'semsearch_recall_ratio{collection="default"} 0.98' in shown
+    assert 'semsearch_recall_target_ratio{collection="default"} 0.99' in shown
 
 
 @pytest.fixture
