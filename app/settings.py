@@ -224,6 +224,17 @@ class Settings(BaseModel):
         int | None,
         Field(ge=1, le=1 << 31, description="How long Redis keeps one; unset: as long as it likes"),
     ] = None
+    server: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(https?://.+|none)$",
+            description="Service that `semsearch search` asks; unset: a running one of this home; "
+            "none: none",
+        ),
+    ] = None
+    server_key: Annotated[SecretStr | None, Field(description="Key that this service is sent")] = (
+        None
+    )
     hf_endpoint: Annotated[
         str | None, Field(pattern=r"^https?://", description="Mirror of the model hub")
     ] = None

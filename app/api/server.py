@@ -1,6 +1,7 @@
 """The server process, and how it ends: at the first signal politely, at the second at once."""
 
 import os
+import socket
 import threading
 import time
 from types import FrameType
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 
 from app.api.guard.connection import server_options
 from app.api.state import State
+from app.running import announce, withdraw
 from app.settings import Settings
 
 # While requests are under way the port stays open, so that whoever watches /ready sees 503 there
@@ -41,6 +43,18 @@ class Server(uvicorn.Server):
         self.should_exit = self.force_exit = True
         _end_after(_AT_ONCE_S, sig)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the port, and tell `semsearch search` on this machine where it is."""
+        await super().startup(sockets)
+        if self.started and self.servers:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            announce(self._state.settings.home, f"http://{_as_asked(host)}:{port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take that back, and close."""
+        withdraw(self._state.settings.home)
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         """Whether to close the port now; asked ten times a second."""
         ends = await super().on_tick(counter)
@@ -60,6 +74,13 @@ def serve(app: FastAPI, settings: Settings) -> None:
         **server_options(),
     )
     Server(config, app.state.semsearch).run()
+
+
+def _as_asked(host: str) -> str:
+    """The address by which this machine reaches itself there."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - it says where others listen, it binds nothing
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def _end_after(wait_s: float, sig: int) -> None:

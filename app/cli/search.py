@@ -60,55 +60,63 @@ def search(
         str | None, typer.Option(help="gpu, cpu or remote.", show_default="auto")
     ] = None,
     endpoint: EndpointOption = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask the service at this address; none: search in this process.",
+            show_default="the running one",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search a collection; exit code 1 when nothing was found."""
+    """Search a collection; exit code 1 when nothing was found.
+
+    A running `semsearch serve` of the same home answers, as its model is loaded.
+    """
+    from app.cli.answers import NO_SERVER, Asked, found_here, from_running, from_service
     from app.cli.hits import show
     from app.cli.output import print_json, say
-    from app.cli.progress import watch
-    from app.search.collections import Collections
-    from app.search.models import Models
-    from app.search.query import Mode, Query
-    from app.search.rerankers import Rerankers
-    from app.search.service import SearchService
-    from indexer.errors import UsageError
 
     start: Context = context.obj
-    settings = start.settings(k=k, placement=placement, endpoints=endpoint, reranker=reranker)
-    if mode not in set(Mode):
-        raise UsageError(f"--mode {mode}: there are {', '.join(Mode)}.")
-    asked = Query(
-        query,
-        Mode(mode),
-        settings.k,
-        where=where,
-        instruction=instruction,
-        rerank=rerank or reranker is not None or budget is not None,
-        budget_s=None if budget is None else _seconds(budget),
-        more=more,
-        neighbours=neighbours,
-        cursor=cursor,
+    settings = start.settings(
+        k=k, placement=placement, endpoints=endpoint, reranker=reranker, server=server
     )
-    opened = Collections(settings)
-    names = collection or [settings.collection]
-    try:
+    asked = Asked(
+        query,
+        collection or [settings.collection],
+        {
+            "mode": mode,
+            "k": settings.k,
+            "where": where,
+            "instruction": instruction,
+            "rerank": rerank or reranker is not None or budget is not None,
+            "budget_ms": None if budget is None else _milliseconds(budget),
+            "more": more,
+            "neighbours": neighbours,
+            "cursor": cursor,
+        },
+    )
+    values = None
+    if settings.server not in (None, NO_SERVER):
+        key = settings.server_key.get_secret_value() if settings.server_key else None
+        values = from_service(asked, str(settings.server), key)
+    elif settings.server is None and not (placement or endpoint or reranker):
+        values = from_running(asked, settings)
+    if values is None:
+        from app.cli.progress import watch
+
         with watch(as_json) as screen:
-            models = Models(settings, screen.on_download, screen.note)
-            rerankers = Rerankers(settings, screen.on_download, screen.note)
-            service = SearchService(models.embedder_of, models.admit, reranking=rerankers.get)
-            answer = service.search(asked, {n: opened.get(n) for n in names})
-    finally:
-        opened.close()
-    values = answer.to_dict()
-    if answer.degraded_reason is not None:
-        say(f"Searched by words only, as the model is out of reach: {answer.degraded_reason}")
+            values = found_here(asked, settings, screen)
+    if values["degraded"]:
+        reason = values["degraded_reason"]
+        say(f"Searched by words only, as the model is out of reach: {reason}")
     if values["rerank"] is not None:
         say(_second_look(values["rerank"]))
     if as_json:
         print_json(values)
     else:
-        show(values["hits"], several=len(names) > 1)
-    if not answer.hits:
+        show(values["hits"], several=len(asked.collections) > 1)
+    if not values["hits"]:
         if not as_json:
             say("Nothing found.")
         raise typer.Exit(1)
@@ -122,7 +130,7 @@ def _second_look(values: dict[str, Any]) -> str:
     return f"Reranked {values['reranked']} of {values['candidates']} documents{within}."
 
 
-def _seconds(budget: str) -> float:
+def _milliseconds(budget: str) -> float:
     """A time such as 200ms or 1.5s."""
     import re
 
@@ -131,4 +139,4 @@ def _seconds(budget: str) -> float:
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(ms|s)", budget.strip().lower())
     if found is None:
         raise UsageError(f"--budget {budget}: give a time such as 200ms or 1.5s.")
-    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+    return float(found[1]) * (1 if found[2] == "ms" else 1000)

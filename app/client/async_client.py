@@ -31,7 +31,13 @@ class AsyncClient:
         key: str | None = None,
     ) -> None:
         self._connection = Connection.to(url, timeout_s, key)
-        self._http = httpx.AsyncClient(**self._connection.options)
+        self._http = httpx.AsyncClient(
+            base_url=self._connection.address,
+            timeout=timeout_s,
+            headers=self._connection.headers,
+            follow_redirects=False,  # an answer must come from the service that was named
+            trust_env=not self._connection.is_here,
+        )
 
     async def search(
         self,
@@ -148,7 +154,8 @@ class AsyncClient:
         return (await self._send("GET", "/ready")).status_code == 200
 
     async def _ask(self, call: Call[T]) -> T:
-        return self._connection.read(call, await self._send(call.method, call.path, **call.options))
+        response = await self._send(call.method, call.path, **call.options)
+        return self._connection.read(call, response.status_code, response.content)
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

@@ -52,6 +52,16 @@ def search(
     return Call("POST", "/search", Hits.from_dict, {"json": asked})
 
 
+def answer(request: Values) -> Call[dict[str, Any]]:
+    """The whole answer to a search."""
+
+    def make(values: Any) -> dict[str, Any]:
+        Hits.from_dict(values)  # fails on another shape
+        return dict(values)
+
+    return Call("POST", "/search", make, {"json": dict(request)})
+
+
 def put(
     documents: Iterable[Values], collection: str | None, create: bool
 ) -> Call[list[StoredDocument]]:

@@ -31,7 +31,13 @@ class Client:
         key: str | None = None,
     ) -> None:
         self._connection = Connection.to(url, timeout_s, key)
-        self._http = httpx.Client(**self._connection.options)
+        self._http = httpx.Client(
+            base_url=self._connection.address,
+            timeout=timeout_s,
+            headers=self._connection.headers,
+            follow_redirects=False,  # an answer must come from the service that was named
+            trust_env=not self._connection.is_here,
+        )
 
     def search(
         self,
@@ -147,7 +153,8 @@ class Client:
         return (self._send("GET", "/ready")).status_code == 200
 
     def _ask(self, call: Call[T]) -> T:
-        return self._connection.read(call, self._send(call.method, call.path, **call.options))
+        response = self._send(call.method, call.path, **call.options)
+        return self._connection.read(call, response.status_code, response.content)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

@@ -1,11 +1,9 @@
 """What both clients have in common: addresses checked, answers read, refusals made errors."""
 
 import ipaddress
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
-from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 from app.client.calls import Call, T
 from indexer.errors import (
@@ -16,10 +14,19 @@ from indexer.errors import (
     UsageError,
 )
 
+
+class NoAnswerError(SemsearchError):
+    """No service of ours answered; the question itself may be fine."""
+
+
+class NoKeyError(UsageError):
+    """The service asks for a key, or for another one."""
+
+
 _BY_STATUS: dict[int, type[SemsearchError]] = {
     400: UsageError,
-    401: UsageError,
-    403: UsageError,
+    401: NoKeyError,
+    403: NoKeyError,
     404: NotFoundError,
     409: ContractError,
     413: UsageError,
@@ -33,7 +40,7 @@ _BY_STATUS: dict[int, type[SemsearchError]] = {
 class Connection:
     """Where a service is, and how it is asked."""
 
-    address: httpx.URL
+    address: str
     timeout_s: float
     key: str | None
 
@@ -45,57 +52,55 @@ class Connection:
             UsageError: it is none.
         """
         try:
-            address = httpx.URL(url)
-        except httpx.InvalidURL:
-            address = httpx.URL()
-        if (
-            address.scheme not in {"http", "https"}
-            or not address.host
-            or not 0 < (address.port or 80) < 65_536
-        ):
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        if not is_address or port == 0 or any(c.isspace() or not c.isprintable() for c in url):
             raise UsageError(
                 f"{url!r} is no address of a service. Give one like http://127.0.0.1:8765"
             )
-        return cls(address, timeout_s, key)
+        return cls(url.rstrip("/"), timeout_s, key)
 
     @property
-    def options(self) -> Mapping[str, Any]:
-        """For httpx. A service on this machine is never asked through a proxy."""
-        headers = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
-        return {
-            "base_url": self.address,
-            "timeout": self.timeout_s,
-            "headers": headers,
-            "follow_redirects": False,  # an answer must come from the service that was named
-            "trust_env": not _is_here(self.address.host),
-        }
+    def headers(self) -> dict[str, str]:
+        """That each request carries."""
+        return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
 
-    def read(self, call: Call[T], response: httpx.Response) -> T:
+    @property
+    def is_here(self) -> bool:
+        """Whether the service is on this machine: then no proxy is asked."""
+        host = urlsplit(self.address).hostname or ""
+        return _is_here(host)
+
+    def read(self, call: Call[T], status: int, body: bytes) -> T:
         """What the answer says.
 
         Raises:
             SemsearchError: the service refused, with its own words, or it is no such service.
         """
-        if not response.is_success:
-            raise self._refusal(response)
+        if not 200 <= status < 300:
+            raise self._refusal(status, body)
         try:
-            return call.make(response.json())
-        except (KeyError, TypeError, ValueError):
-            raise SemsearchError(
+            return call.make(json.loads(body))
+        except (KeyError, TypeError, ValueError, RecursionError):
+            raise NoAnswerError(
                 f"{self.address} is no semsearch service: its answer has another shape. "
                 "Check the address and port."
             ) from None
 
-    def _refusal(self, response: httpx.Response) -> SemsearchError:
+    def _refusal(self, status: int, body: bytes) -> SemsearchError:
         try:
-            message = str(response.json()["error"]["message"])
-        except (ValueError, KeyError, TypeError):
-            message = f"{self.address} answered {response.status_code} without an explanation."
-        return _BY_STATUS.get(response.status_code, SemsearchError)(message)
+            message = str(json.loads(body)["error"]["message"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            message = f"{self.address} answered {status} without an explanation."
+            return _BY_STATUS.get(status, NoAnswerError)(message)
+        return _BY_STATUS.get(status, SemsearchError)(message)
 
-    def unreachable(self, error: httpx.HTTPError) -> SemsearchError:
+    def unreachable(self, error: Exception) -> NoAnswerError:
         """What to raise for a failure on the way."""
-        return SemsearchError(
+        return NoAnswerError(
             f"{self.address}: {error or type(error).__name__}. Is `semsearch serve` running there?"
         )
 

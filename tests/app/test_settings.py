@@ -78,6 +78,8 @@ def test_every_setting_can_be_given_in_the_environment(config: Path) -> None:
         "query_cache_mib": "0",
         "redis_url": "redis://:secret@cache:6379/0",
         "redis_ttl_s": "60",
+        "server": "none",
+        "server_key": "secret",
         "hf_endpoint": "https://mirror.example",
         "hf_token": "secret",
         "hf_offline": "1",

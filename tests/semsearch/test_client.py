@@ -118,7 +118,7 @@ def test_client_meeting_something_else_says_so(
     with answering(status, body, Location="http://127.0.0.1:1/") as url, Client(url) as client:
         with pytest.raises(error, match=words) as raised:
             client.search("x")
-        assert type(raised.value) is error
+        assert isinstance(raised.value, error)
 
 
 def test_client_on_this_machine_uses_no_proxy(
