@@ -138,6 +138,27 @@ def test_query_asked_again_needs_no_model(one_core: Serving) -> None:
     assert (memory.hits, memory.misses) == (1, 2)
 
 
+def test_metrics_tell_of_queue_and_cache(one_core: Serving) -> None:
+    for query in ("tea", "tea", "coffee"):
+        one_core.search(query)
+    lines = one_core.client.get("/metrics").text.splitlines()
+    found = dict(line.split(" ") for line in lines if not line.startswith("#") and "{" not in line)
+    expected = {
+        "semsearch_cache_hits_total": 1,
+        "semsearch_cache_misses_total": 2,
+        "semsearch_embedded_texts_total": 3,  # with that of the start
+        "semsearch_batch_tokens_count": 3,
+        "semsearch_queue_size": 0,
+        "semsearch_places_taken": 0,
+        "semsearch_places": 65,
+        "semsearch_overloaded_total": 0,
+        "semsearch_dropped_total": 0,
+    }
+    assert {name: float(found[name]) for name in expected} == expected
+    stages = {line.split('stage="')[1].split('"')[0] for line in lines if 'stage="' in line}
+    assert {"tokenise", "queue", "embed"} <= stages
+
+
 def test_without_memory_for_it_every_query_is_embedded_once(indexed: Indexed) -> None:
     with serving(indexed, query_cache_mib=0) as service:
         assert [service.search("tea").status_code for _ in range(2)] == [200, 200]

@@ -193,6 +193,7 @@ def test_openapi_documents_every_route_with_errors(client: TestClient) -> None:
         "/judgements",
         "/metrics",
         "/ready",
+        "/rerank",
         "/search",
         "/status",
         "/v1/embeddings",
