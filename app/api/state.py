@@ -76,8 +76,8 @@ class State:
         self._is_stopping = False
 
     def _shared(self, embedder: Embedder) -> SharedEmbedder:
-        settings = self.settings
-        bounds = Bounds(settings.queue_requests, settings.queue_tokens)
+        # Requests are counted at the door: one that has a place is not sent away for its number.
+        bounds = Bounds(self.turns.places, self.settings.queue_tokens)
         shared = SharedEmbedder(
             embedder, bounds, on_run=lambda run: self.metrics.observe_batch(run.tokens)
         )
