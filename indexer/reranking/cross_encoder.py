@@ -4,29 +4,25 @@ The scores are those of `sentence_transformers.CrossEncoder`: the same cut, the 
 scaling that the model's folder names (plain logits for the ms-marco models, else the sigmoid).
 """
 
-import re
-import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.embedding.batching import by_length, padded_batch_size
+from indexer.embedding.batching import by_length
 from indexer.embedding.model_folder import read_json
-from indexer.embedding.runtimes.base import default_batch_tokens
-from indexer.embedding.runtimes.whole import quiet
 from indexer.embedding.tokenizer import load_encoder, whole_text
-from indexer.embedding.wishes import Wishes
-from indexer.errors import ModelError, PlacementError
+from indexer.embedding.wishes import Engine, Wishes
+from indexer.errors import ModelError
 from indexer.modes import Mode, Placement, Precision
 from indexer.reranking.base import Reranker, Scores, refuse_instruction, sigmoid
+from indexer.reranking.pairs import PairModel
 from indexer.reranking.spec import RerankerSpec
 
 if TYPE_CHECKING:
     import tokenizers
-
-_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 
 
 class CrossEncoder(Reranker):
@@ -34,30 +30,23 @@ class CrossEncoder(Reranker):
 
     takes_instruction = False
 
-    def __init__(self, spec: RerankerSpec, wishes: Wishes | None = None) -> None:
-        """Load the model, in fp32.
-
-        Args:
-            spec: of a cross-encoder.
-            wishes: placement gpu puts it on the GPU; with anything else it runs on the CPU.
+    def __init__(self, spec: RerankerSpec, model: PairModel) -> None:
+        """See `open_cross_encoder`.
 
         Raises:
-            ModelError: transformers does not take the model, or the folder asks for a scaling that
-                is not known.
-            PlacementError: there is no such GPU.
+            ModelError: the folder asks for a scaling that is not known, or has no usable tokenizer.
         """
-        wishes = wishes or Wishes()
         self.spec = spec
         self.max_tokens = spec.max_tokens
+        self.model = model
         self._is_scaled = _is_scaled(spec.folder)
-        placement = Placement.GPU if wishes.placement is Placement.GPU else Placement.CPU
-        self.mode = Mode(placement, Precision.FP32)
-        self._device = _device(placement, wishes)
-        self._max_batch_tokens = wishes.max_batch_tokens or default_batch_tokens(placement)
         self._encoder = _encoder(spec)
         self._around = self._encoder.num_special_tokens_to_add(is_pair=True)
-        self._model = _load(spec).to(self._device)
-        self._lock = threading.Lock()
+
+    @property
+    def mode(self) -> Mode:
+        """Where and in which precision the model runs."""
+        return self.model.mode
 
     @property
     def name(self) -> str:
@@ -79,8 +68,8 @@ class CrossEncoder(Reranker):
         start = 0
         while start < len(order):
             ahead = [lengths[row] for row in order[start:]]
-            rows = order[start : start + padded_batch_size(ahead, self._max_batch_tokens)]
-            logits[rows] = self._forward([pairs[row] for row in rows])
+            rows = order[start : start + self.model.batch_size(ahead)]
+            logits[rows] = self.model.logits([pairs[row] for row in rows])
             start += len(rows)
         if not np.isfinite(logits).all():
             raise ModelError(
@@ -103,42 +92,40 @@ class CrossEncoder(Reranker):
         found = self._encoder.encode_batch(whole, add_special_tokens=False)
         return [[*item.ids, *(i for more in item.overflowing for i in more.ids)] for item in found]
 
-    def _forward(self, pairs: "Sequence[tokenizers.Encoding]") -> Scores:
-        """Logits of one batch, shape (n,)."""
-        import torch
-
-        longest = max(len(pair.ids) for pair in pairs)
-        ids = np.full((len(pairs), longest), self._pad_id(), dtype=np.int64)
-        kinds, mask = np.zeros_like(ids), np.zeros_like(ids)
-        for row, pair in enumerate(pairs):
-            length = len(pair.ids)
-            ids[row, :length], kinds[row, :length], mask[row, :length] = pair.ids, pair.type_ids, 1
-        inputs = {"input_ids": ids, "attention_mask": mask}
-        if getattr(self._model.config, "type_vocab_size", 0) > 1:
-            inputs["token_type_ids"] = kinds
-        try:
-            with self._lock, torch.inference_mode():
-                on_device = {k: torch.from_numpy(v).to(self._device) for k, v in inputs.items()}
-                logits = self._model(**on_device).logits
-                found: Scores = logits[:, 0].float().cpu().numpy()
-        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-            if isinstance(error, RuntimeError) and not _MEMORY.search(str(error)):
-                raise
-            raise PlacementError(
-                f"Out of memory reranking {len(pairs)} texts of up to {longest} tokens with "
-                f"{self.name}. Free memory, or lower SEMSEARCH_BATCH_TOKENS."
-            ) from error
-        return found
-
-    def _pad_id(self) -> int:
-        """Models with positions of their own find padding by it."""
-        pad_id = getattr(self._model.config, "pad_token_id", None)
-        return pad_id if isinstance(pad_id, int) and pad_id >= 0 else 0
-
     def close(self) -> None:
         """See `Reranker.close`."""
-        with self._lock:
-            self._model = None
+        self.model.close()
+
+
+def open_cross_encoder(
+    spec: RerankerSpec, wishes: Wishes | None = None, cache_folder: Path | None = None
+) -> CrossEncoder:
+    """The model, loaded: a BERT on the CPU through ONNX Runtime, all else through transformers.
+
+    Args:
+        spec: of a cross-encoder.
+        wishes: placement gpu puts it on the GPU, anything else on the CPU; precision int8 is for
+            ONNX Runtime, all others mean fp32.
+        cache_folder: where prepared graphs are kept; None: they last as long as this process.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        PlacementError: there is no such GPU.
+    """
+    wishes = wishes or Wishes()
+    if wishes.placement is not Placement.GPU and wishes.engine is not Engine.TORCH:
+        from indexer.reranking.onnx_pairs import OnnxPairs, can_run
+
+        if can_run(spec):
+            is_rounded = wishes.precision is Precision.INT8
+            precision = Precision.INT8 if is_rounded else Precision.FP32
+            on_cpu = replace(
+                wishes, placement=Placement.CPU, precision=precision, engine=Engine.ONNX
+            )
+            return CrossEncoder(spec, OnnxPairs(spec, on_cpu, cache_folder))
+    from indexer.reranking.torch_pairs import TorchPairs
+
+    return CrossEncoder(spec, TorchPairs(spec, wishes))
 
 
 def _is_scaled(folder: Path) -> bool:
@@ -172,47 +159,3 @@ def _encoder(spec: RerankerSpec) -> "tokenizers.Tokenizer":
         raise ModelError(f"{spec.folder}: {spec.max_tokens} tokens leave no room for texts.")
     encoder.enable_truncation(spec.max_tokens, strategy="longest_first")
     return encoder
-
-
-def _device(placement: Placement, wishes: Wishes) -> str:
-    import torch
-
-    if placement is Placement.CPU:
-        if wishes.threads is not None:
-            torch.set_num_threads(wishes.threads)
-        return "cpu"
-    if not torch.cuda.is_available():
-        raise PlacementError(
-            f"Placement gpu: torch {torch.__version__} sees no CUDA device. Use placement cpu."
-        )
-    return wishes.device or "cuda"
-
-
-def _load(spec: RerankerSpec) -> Any:
-    """The model of transformers in fp32, from safetensors only, without code from the folder."""
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForSequenceClassification
-
-    try:
-        with quiet():
-            model, report = AutoModelForSequenceClassification.from_pretrained(
-                spec.folder,
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
-        raise ModelError(
-            f"{spec.folder}: transformers cannot load it as {spec.architecture} ({error})."
-        ) from error
-    missing = [*report["missing_keys"], *(str(e[0]) for e in report.get("mismatched_keys", ()))]
-    if missing:
-        # transformers fills them with random numbers and only warns.
-        raise ModelError(
-            f"{spec.folder}: {len(missing)} tensors are missing or of another shape "
-            f"({', '.join(sorted(missing)[:3])} ...). Fetch the model again."
-        )
-    return model.eval().requires_grad_(False)

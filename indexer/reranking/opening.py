@@ -22,9 +22,9 @@ def open_reranker(
         ModelError: the model cannot be loaded.
     """
     if spec.recipe is Recipe.CROSS_ENCODER:
-        from indexer.reranking.cross_encoder import CrossEncoder
+        from indexer.reranking.cross_encoder import open_cross_encoder
 
-        return CrossEncoder(spec, wishes)
+        return open_cross_encoder(spec, wishes, cache_folder)
     from indexer.reranking.qwen3 import open_qwen3
 
     return open_qwen3(spec, wishes, cache_folder, checked)

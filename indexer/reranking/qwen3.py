@@ -21,7 +21,6 @@ from indexer.embedding.pooling import non_finite_rows
 from indexer.embedding.qwen3_config import read_config, reason_against
 from indexer.embedding.qwen3_layer import name_prefix
 from indexer.embedding.runtimes.base import Runtime
-from indexer.embedding.spec import ModelSpec
 from indexer.embedding.tokenizer import load_encoder
 from indexer.embedding.wishes import Wishes
 from indexer.errors import ModelError
@@ -148,33 +147,13 @@ def open_qwen3(
         PlacementError: this machine or this version cannot run that mode.
         ModelError: the model cannot be loaded.
     """
-    encoder = _encoder_spec(spec)
+    encoder = spec.encoder(Pooling.LAST_TOKEN, read_config(spec.folder).hidden)
     if reason := reason_against(encoder):
         raise ModelError(f"{spec.model} cannot be run here: {reason}.")
     template = Template(load_encoder(spec.folder), spec.max_tokens, str(spec.folder))
     direction = _direction(spec, template, encoder.hidden_size)
     runtime = open_runtime(encoder, wishes or Wishes(), cache_folder, checked)
     return Qwen3Reranker(spec, template, runtime, direction)
-
-
-def _encoder_spec(spec: RerankerSpec) -> ModelSpec:
-    """The model without its output layer: an embedder of the last token, as it came."""
-    return ModelSpec(
-        model=spec.model,
-        revision=spec.revision,
-        folder=spec.folder,
-        transformer_folder=spec.folder,
-        architecture=spec.architecture,
-        pooling=Pooling.LAST_TOKEN,
-        hidden_size=read_config(spec.folder).hidden,
-        max_tokens=spec.max_tokens,
-        query_prompt="",
-        document_prompt="",
-        eos_token_id=None,
-        lower_case=spec.lower_case,
-        weights_sha256=spec.weights_sha256,
-        weights_bytes=spec.weights_bytes,
-    )
 
 
 def _direction(spec: RerankerSpec, template: Template, hidden: int) -> Vector:

@@ -10,8 +10,9 @@ from indexer.embedding.limits import Limits, read_limits
 from indexer.embedding.model_folder import architecture_of, read_json, weight_files
 from indexer.embedding.models import ModelRef
 from indexer.embedding.record import read_record
-from indexer.embedding.spec import identity_of, weights_hash
+from indexer.embedding.spec import ModelSpec, identity_of, weights_hash
 from indexer.errors import ModelError
+from indexer.types import Pooling
 
 # Encoders that see both texts at once and whose first output is the score. Decoders with such a
 # head (bge-reranker-v2-gemma, Qwen3 converted) need a template that nothing in the folder names.
@@ -54,6 +55,25 @@ class RerankerSpec:
     lower_case: bool  # sentence_bert_config.json asks for lower-cased input
     weights_sha256: str  # see `ModelSpec`
     weights_bytes: int
+
+    def encoder(self, pooling: Pooling, hidden_size: int) -> ModelSpec:
+        """The model without its output layer: an embedder of one token's state, as it came."""
+        return ModelSpec(
+            model=self.model,
+            revision=self.revision,
+            folder=self.folder,
+            transformer_folder=self.folder,
+            architecture=self.architecture,
+            pooling=pooling,
+            hidden_size=hidden_size,
+            max_tokens=self.max_tokens,
+            query_prompt="",
+            document_prompt="",
+            eos_token_id=None,
+            lower_case=self.lower_case,
+            weights_sha256=self.weights_sha256,
+            weights_bytes=self.weights_bytes,
+        )
 
 
 def reranker_layout(folder: Path) -> Path:

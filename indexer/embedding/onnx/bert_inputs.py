@@ -16,8 +16,15 @@ if TYPE_CHECKING:
     from indexer.embedding.onnx.linear import Linear
 
 
+SECOND_TEXT = 1 << 32  # no tokenizer has an id as large
+
+
 class BertEncoder(Encoder):
-    """A BERT-type encoder; word embeddings are read from the checkpoint row by row."""
+    """A BERT-type encoder; word embeddings are read from the checkpoint row by row.
+
+    A token of the second text of a pair comes as its id plus `SECOND_TEXT`, one of the first as
+    its id: so a pair is one list of ids like any text.
+    """
 
     takes_beginnings = False  # every token sees every other: nothing can be kept
 
@@ -30,11 +37,13 @@ class BertEncoder(Encoder):
         self._words = self._checkpoint.rows(f"{prefix}word_embeddings.weight")
         positions = read_json(folder / "config.json")["max_position_embeddings"]
         hidden = self._config.hidden
-        # One kind of text only: its type embedding is a constant.
-        kinds = self._checkpoint.rows(f"{prefix}token_type_embeddings.weight")
-        self._places = self._checkpoint.tensor(
+        places = self._checkpoint.tensor(
             f"{prefix}position_embeddings.weight", (int(positions), hidden)
-        ) + kinds.take(np.zeros(1, dtype=np.int64))
+        )
+        kinds = self._checkpoint.rows(f"{prefix}token_type_embeddings.weight")
+        # What a place adds to a word of the first text, and of the second.
+        first_two = kinds.take(np.arange(min(kinds.count, 2)))
+        self._places = places + first_two[:, None, :]
 
     def build(self, graph: "Graph", linear: "Linear") -> None:
         """See `Encoder.build`."""
@@ -48,6 +57,10 @@ class BertEncoder(Encoder):
         assert not kept
         ids, lengths = padded(batch)
         count, longest = ids.shape
+        places = self._places[0, :longest]
+        if ids.max() >= SECOND_TEXT:
+            kinds, ids = np.divmod(ids, SECOND_TEXT)
+            places = self._places[kinds, np.arange(longest)]
         words = self._words.take(ids.reshape(-1)).reshape(count, longest, -1)
         mask = np.arange(longest) < lengths[:, None]
         rows = np.arange(count, dtype=np.int64) * longest
@@ -56,7 +69,7 @@ class BertEncoder(Encoder):
         elif self._pooling is Pooling.MEAN:
             rows = np.flatnonzero(mask)
         return {
-            "states": (words + self._places[:longest]).reshape(count * longest, -1),
+            "states": (words + places).reshape(count * longest, -1),
             "shape": np.array([count, longest], dtype=np.int64),
             "mask": mask.astype(np.int32),
             "pooled": rows,

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,17 +14,20 @@ import sentence_transformers
 import torch
 
 import make_tiny_rerankers as make
-from indexer.embedding.wishes import Wishes
+from indexer.embedding.wishes import Engine, Wishes
 from indexer.errors import ModelError, PlacementError, UsageError
-from indexer.modes import Placement
+from indexer.modes import Placement, Precision
 from indexer.reranking.base import Scores
 from indexer.reranking.cross_encoder import CrossEncoder
+from indexer.reranking.onnx_pairs import OnnxPairs
 from indexer.reranking.opening import open_reranker
 from indexer.reranking.spec import load_reranker_spec
+from indexer.reranking.torch_pairs import TorchPairs
 
 QUERY = "how is the clock wound"
 TEXTS = ["by hand", "", "tea \U0001f600 hot water", "by hand " * 90, "a b c", "the clock is wound"]
-ON_CPU = Wishes(Placement.CPU)
+ONNX = Wishes(Placement.CPU, Precision.FP32, Engine.ONNX, threads=1)
+TORCH = Wishes(Placement.CPU, Precision.FP32, Engine.TORCH)
 
 
 def theirs(folder: Path, query: str, texts: Sequence[str]) -> Scores:
@@ -31,15 +36,19 @@ def theirs(folder: Path, query: str, texts: Sequence[str]) -> Scores:
     return scores
 
 
-def ours(folder: Path) -> CrossEncoder:
-    found = open_reranker(load_reranker_spec(folder), ON_CPU)
+def ours(folder: Path, wishes: Wishes = TORCH, cache: Path | None = None) -> CrossEncoder:
+    found = open_reranker(load_reranker_spec(folder), wishes, cache)
     assert isinstance(found, CrossEncoder)
     return found
 
 
-@pytest.fixture(scope="module")
-def bert(bert_folder: Path) -> CrossEncoder:
-    return ours(bert_folder)
+@pytest.fixture(scope="module", params=["onnx", "torch"])
+def bert(request: pytest.FixtureRequest, bert_folder: Path, cache_home: Path) -> CrossEncoder:
+    """The same model by each engine."""
+    is_onnx = request.param == "onnx"
+    found = ours(bert_folder, ONNX if is_onnx else TORCH, cache_home)
+    assert isinstance(found.model, OnnxPairs if is_onnx else TorchPairs)
+    return found
 
 
 def test_scores_are_those_of_sentence_transformers(bert: CrossEncoder, bert_folder: Path) -> None:
@@ -92,14 +101,39 @@ def test_instruction_is_refused(bert: CrossEncoder) -> None:
         bert.scores(QUERY, TEXTS, "Find it")
 
 
-def test_lack_of_memory_is_said(bert: CrossEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bert_on_a_cpu_runs_in_onnx_unasked_and_in_int8_when_asked(
+    bert_folder: Path, cache_home: Path
+) -> None:
+    plain = open_reranker(load_reranker_spec(bert_folder), None, cache_home)
+    assert isinstance(plain, CrossEncoder)
+    assert str(plain.mode) == "cpu:fp32"
+    rounded = ours(bert_folder, Wishes(precision=Precision.INT8), cache_home)
+    assert str(rounded.mode) == "cpu:int8"
+    assert isinstance(rounded.model, OnnxPairs)
+    exact, near = plain.scores(QUERY, TEXTS), rounded.scores(QUERY, TEXTS)
+    assert np.abs(exact - near).max() < 0.1
+    assert (exact != near).any()
+
+
+def test_tokenizer_of_another_model_is_refused(bert_folder: Path, cache_home: Path) -> None:
+    model = ours(bert_folder, ONNX, cache_home)
+    assert isinstance(model.model, OnnxPairs)
+    model.model._words = 1000
+    with pytest.raises(ModelError, match="is beyond the 1000 words of the model"):
+        model.scores(QUERY, TEXTS)
+
+
+def test_lack_of_memory_is_said(bert_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bert = ours(bert_folder)
+    assert isinstance(bert.model, TorchPairs)
+
     class Scarce:
-        config = bert._model.config
+        config = bert.model._model.config
 
         def __call__(self, **_: object) -> None:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(bert, "_model", Scarce())
+    monkeypatch.setattr(bert.model, "_model", Scarce())
     with pytest.raises(PlacementError, match="Out of memory reranking 2 texts of up to 10 tokens"):
         bert.scores(QUERY, TEXTS[:2])
 
@@ -107,7 +141,7 @@ def test_lack_of_memory_is_said(bert: CrossEncoder, monkeypatch: pytest.MonkeyPa
 def test_weights_that_give_nan_are_an_error(
     bert: CrossEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bert, "_forward", lambda pairs: np.full(len(pairs), np.nan))
+    monkeypatch.setattr(bert.model, "logits", lambda pairs: np.full(len(pairs), np.nan))
     with pytest.raises(ModelError, match="gave NaN or infinity"):
         bert.scores(QUERY, TEXTS[:2])
 
@@ -123,6 +157,8 @@ def test_missing_classifier_is_refused(bert_folder: Path, tmp_path: Path) -> Non
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"1 tensors are missing .*\(classifier\.weight"):
         ours(folder)
+    with pytest.raises(ModelError, match=r"holds no weights classifier\.weight"):
+        ours(folder, ONNX)
 
 
 def test_unknown_scaling_is_refused(bert_folder: Path, tmp_path: Path) -> None:
@@ -138,3 +174,21 @@ def test_unknown_scaling_is_refused(bert_folder: Path, tmp_path: Path) -> None:
 def test_gpu_that_is_not_there_is_said(bert_folder: Path) -> None:
     with pytest.raises(PlacementError, match="sees no CUDA device"):
         open_reranker(load_reranker_spec(bert_folder), Wishes(Placement.GPU))
+
+
+def test_bert_on_a_cpu_needs_neither_torch_nor_transformers(
+    bert_folder: Path, cache_home: Path
+) -> None:
+    code = """
+import sys
+from pathlib import Path
+from indexer.embedding.wishes import Wishes
+from indexer.reranking.opening import open_reranker
+from indexer.reranking.spec import load_reranker_spec
+with open_reranker(load_reranker_spec(Path(sys.argv[1])), Wishes(), Path(sys.argv[2])) as model:
+    assert model.scores("q", ["a", "b"]).shape == (2,)
+print(sorted({"torch", "transformers"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", code, str(bert_folder), str(cache_home)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

@@ -17,8 +17,9 @@ from indexer.embedding.wishes import Engine, Wishes
 from indexer.errors import ModelError, UsageError
 from indexer.modes import Placement, Precision
 from indexer.reranking.base import Scores
-from indexer.reranking.qwen3 import Qwen3Reranker, _encoder_spec, open_qwen3
+from indexer.reranking.qwen3 import Qwen3Reranker, open_qwen3
 from indexer.reranking.spec import load_reranker_spec
+from indexer.types import Pooling
 
 QUERY = "which layer holds the index of the model"
 TEXTS = [
@@ -134,7 +135,7 @@ def test_packed_forward_of_gpus_gives_the_same_scores(reranker: Qwen3Reranker) -
     packed = Qwen3Reranker(
         reranker.spec,
         reranker._template,
-        open_resident(_encoder_spec(reranker.spec)),
+        open_resident(reranker.spec.encoder(Pooling.LAST_TOKEN, 64)),
         reranker._direction,
     )
     expected = reranker.scores(QUERY, TEXTS)
