@@ -118,8 +118,20 @@ def search(
         show(values["hits"], several=len(asked.collections) > 1)
     if not values["hits"]:
         if not as_json:
-            say("Nothing found.")
+            say(_nothing(query))
         raise typer.Exit(1)
+
+
+def _nothing(query: str) -> str:
+    """What to say when there is no hit, and what may help."""
+    from indexer.storage.lexical_query import parse_query
+
+    if parse_query(query).constraints:
+        return (
+            "Nothing found: words in quotes must be there as a phrase, and those after a minus "
+            "must not. Without the marks all are looked for."
+        )
+    return "Nothing found."
 
 
 def _second_look(values: dict[str, Any]) -> str:

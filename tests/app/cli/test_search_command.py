@@ -102,7 +102,9 @@ def test_search_without_its_model_answers_by_words_and_says_why(
 def test_search_without_a_hit_exits_1(searching: Cli) -> None:
     ran = searching("search", "xylophone", "--mode", "lexical")
     assert (ran.code, ran.out) == (1, "")
-    assert "Nothing found" in ran.err
+    assert "Nothing found." in ran.err
+    ran = searching("search", '"yeast and xylophone"')
+    assert (ran.code, "Without the marks" in ran.err) == (1, True)
 
 
 @pytest.mark.parametrize(
