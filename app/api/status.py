@@ -8,12 +8,14 @@ from fastapi import APIRouter
 from app.api.errors import RESPONSES
 from app.api.state import State, StateDep
 from app.api.status_schemas import (
+    CacheOut,
     CollectionOut,
     IndexingStatus,
     IndexOut,
     LiveRecallOut,
     ModelStatus,
     ProgressOut,
+    QueueOut,
     SearchesStatus,
     StatusAnswer,
 )
@@ -50,6 +52,24 @@ def status(state: StateDep) -> StatusAnswer:
         models=models,
         searches=searches,
         collections=[_collection(state, name) for name in state.collections.names()],
+        cache=_cache(state),
+        queue=_queue(state),
+    )
+
+
+def _cache(state: State) -> CacheOut:
+    memory = state.vectors.memory
+    return CacheOut(size_bytes=memory.bytes, hits=memory.hits, misses=memory.misses)
+
+
+def _queue(state: State) -> QueueOut:
+    counters = [embedder.counters for embedder in state.embedders]
+    return QueueOut(
+        requests=state.turns.taken,
+        places=state.turns.places,
+        waiting=sum(of.waiting for of in counters),
+        waiting_tokens=sum(of.waiting_tokens for of in counters),
+        refused=state.turns.refused + sum(of.refused for of in counters),
     )
 
 

@@ -1,6 +1,6 @@
 """The answer of /status."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -86,6 +86,24 @@ class CollectionOut(BaseModel):
     indexing: IndexingStatus | None = None
 
 
+class CacheOut(BaseModel):
+    """Vectors of earlier queries, kept in memory."""
+
+    size_bytes: int
+    hits: Annotated[int, Field(description="Queries whose vector was there")]
+    misses: int
+
+
+class QueueOut(BaseModel):
+    """Requests, and those of them that wait for a model."""
+
+    requests: Annotated[int, Field(description="Under way or waiting")]
+    places: Annotated[int, Field(description="As many as may be; more are sent away")]
+    waiting: Annotated[int, Field(description="For a model")]
+    waiting_tokens: int
+    refused: Annotated[int, Field(description="Sent away since the service started")]
+
+
 class StatusAnswer(BaseModel):
     """What the service is doing, for people."""
 
@@ -96,9 +114,5 @@ class StatusAnswer(BaseModel):
     models: list[ModelStatus]
     searches: SearchesStatus
     collections: list[CollectionOut]
-    cache: Annotated[
-        dict[str, Any] | None, Field(description="Of query vectors; null: there is none")
-    ] = None
-    queue: Annotated[
-        dict[str, Any] | None, Field(description="Of requests that wait; null: there is none")
-    ] = None
+    cache: CacheOut
+    queue: QueueOut

@@ -30,6 +30,10 @@ def test_status_tells_what_there_is(client: TestClient) -> None:
     assert status["memory_bytes"] > 10_000_000
     assert status["searches"]["count"] == asked + 1
     assert 0 < status["searches"]["p50_ms"] <= status["searches"]["p95_ms"]
+    assert status["cache"]["size_bytes"] > 0
+    assert status["cache"]["hits"] + status["cache"]["misses"] > 0
+    assert (status["queue"]["waiting"], status["queue"]["waiting_tokens"]) == (0, 0)
+    assert status["queue"]["requests"] <= status["queue"]["places"]
     (model,) = status["models"]
     assert (model["model"], model["mode"][:3]) == ("sentence-transformers/all-MiniLM-L6-v2", "cpu")
     (only,) = status["collections"]
