@@ -1,22 +1,19 @@
 """Fixtures for every part: a small real model, a runtime without one, homes that touch nothing."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
+from hash_runtime import HashRuntime
 from indexer.embedding.embedder import Embedder
 from indexer.embedding.local import LocalEmbedder
 from indexer.embedding.models import resolve
-from indexer.embedding.runtimes.base import Runtime, TokenBatch
 from indexer.embedding.spec import ModelSpec, load_spec
 from indexer.embedding.tokenizer import load_tokenizer
-from indexer.modes import Placement, Precision
-from indexer.types import Contract, Vectors
+from indexer.types import Contract
 
 # Cores are shared by several tests at once, and how long an example takes is no claim of theirs.
 settings.register_profile("everywhere", deadline=None)
@@ -27,27 +24,6 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 MINILM_CHUNKER = "1/256"
-
-
-class HashRuntime(Runtime):
-    """Vectors made from a hash of the tokens: deterministic, no model. Counts what it embeds."""
-
-    placement = Placement.CPU
-    precision = Precision.FP32
-
-    def __init__(self, hidden_size: int) -> None:
-        self.hidden_size = hidden_size
-        self.max_batch_tokens = 4096
-        self.texts = 0
-
-    def forward(self, batch: TokenBatch) -> Vectors:
-        self.texts += len(batch)
-        return np.stack([self._vector(list(ids)) for ids in batch])
-
-    def _vector(self, ids: list[int]) -> Vectors:
-        seed = int.from_bytes(hashlib.sha256(repr(ids).encode()).digest()[:8], "little")
-        drawn = np.random.default_rng(seed).standard_normal(self.hidden_size)
-        return drawn.astype(np.float32)
 
 
 @pytest.fixture(scope="session")

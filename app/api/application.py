@@ -15,6 +15,7 @@ from app.api import (
     health,
     judgements,
     metrics,
+    page,
     rerank,
     search,
     status,
@@ -46,6 +47,7 @@ _ROUTERS = (
     status,
     health,
     metrics,
+    page,
 )
 _DESCRIPTION = """\
 Where the service asks for a key, send it as `Authorization: Bearer KEY` (or `X-Api-Key: KEY`).

@@ -35,5 +35,5 @@ def serve(
     )
     app = create_app(settings)
     say(f"Serving {settings.collections_folder} on http://{settings.host}:{settings.port}")
-    say(f"Try http://{settings.host}:{settings.port}/health. Ctrl-C ends it.")
+    say(f"Open http://{settings.host}:{settings.port} in a browser. Ctrl-C ends it.")
     server.serve(app, settings)

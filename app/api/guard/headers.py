@@ -4,10 +4,11 @@ from starlette.datastructures import MutableHeaders
 
 # Answers are data: nothing in them may load, run, or be framed, whatever a browser takes them for.
 _DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-# For the page: its own files and requests to us. No inline script or style, nothing from elsewhere.
+# For the page: its own files and requests to us. No inline script or style, nothing from elsewhere,
+# and no markup made from strings.
 PAGE_POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
 _ALWAYS = {

@@ -26,6 +26,8 @@ Need = Scope | Open
 # An open route must hold nothing that is anybody's: it is alive, or it is the page without data.
 ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/health"): OPEN,
+    ("GET", "/"): OPEN,
+    ("GET", "/web/{name}"): OPEN,
     ("GET", "/ready"): SEARCH,
     ("GET", "/openapi.json"): SEARCH,
     ("GET", "/search"): SEARCH,

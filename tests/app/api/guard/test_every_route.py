@@ -11,6 +11,7 @@ from httpx import Response
 from starlette.routing import Route
 
 import app.api
+from app.api.guard.headers import PAGE_POLICY
 from app.api.guard.routes import OPEN, ROUTES, Routes
 from app.keys.key import Scope
 from guarded_service import Guarded
@@ -22,6 +23,8 @@ JUDGED = {"query": "yeast", "document": 1}
 # A request that each route answers, and one that asks the collection `default` of it.
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/health"): {},
+    ("GET", "/"): {},
+    ("GET", "/web/{name}"): {},
     ("GET", "/ready"): {},
     ("GET", "/openapi.json"): {},
     ("GET", "/metrics"): {},
@@ -209,3 +212,10 @@ def test_without_keys_a_service_on_loopback_is_open(open_app: Guarded) -> None:
     for route in ROUTES:
         answer = ask(open_app, route, headers={"Authorization": "Bearer none"})
         assert answer.status_code not in (401, 403, 405), answer.text
+
+
+def test_page_needs_no_key_but_holds_nothing(guarded: Guarded) -> None:
+    for path in ("/", "/web/main.js"):
+        assert guarded.ask("GET", path).status_code == 200
+        assert guarded.ask("GET", path).headers["content-security-policy"] == PAGE_POLICY
+    assert "yeast" not in guarded.ask("GET", "/?q=yeast").text
