@@ -50,7 +50,7 @@ def _query(request: SearchOptions, state: State) -> Query:
         more=request.more,
         neighbours=request.neighbours,
         cursor=request.cursor,
-        rerank=request.rerank,
+        rerank=request.rerank or request.budget_ms is not None,
         budget_s=None if request.budget_ms is None else request.budget_ms / 1000,
     )
     query.check()

@@ -64,7 +64,7 @@ class SearchOptions(Strict):
         Field(
             gt=0,
             le=MAX_BUDGET_S * 1000,
-            description="As many as it can read in this time; unset: the setting rerank_depth",
+            description="Rerank as many as this time allows; unset: the setting rerank_depth",
         ),
     ] = None
     more: Annotated[
