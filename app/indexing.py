@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.search.instructions import instruction_of
 from app.search.models import Models
 from app.settings import Settings
 from app.threads import thread_count
@@ -16,17 +17,19 @@ from indexer.embedding.planning.plan import Option
 from indexer.embedding.planning.size import read_size
 from indexer.embedding.proof.prove import Say
 from indexer.embedding.spec import ModelSpec
+from indexer.embedding.tokenizer import load_tokenizer
 from indexer.errors import UsageError
 from indexer.modes import Placement
 from indexer.pipeline.dry_run import DryRun, Known, predict
 from indexer.pipeline.run import IndexOptions
 from indexer.storage.collection import Collection
+from indexer.storage.query_wishes import QueryWishes
 from indexer.storage.vectors.build import OnStage, is_due
 from indexer.storage.vectors.certificate import Certificate
 from indexer.storage.vectors.choice import check_prefix
 from indexer.storage.vectors.process import build_apart
 from indexer.storage.vectors.wishes import BuildWishes, keep_wishes
-from indexer.types import Contract
+from indexer.types import Contract, Kind
 
 
 def index_options(
@@ -52,6 +55,21 @@ def index_options(
         ),
         workers=workers,
     )
+
+
+def query_wishes(spec: ModelSpec, given: str | None) -> QueryWishes | None:
+    """What the collection is to keep for its queries: a preset, a sentence, or none for none.
+
+    Raises:
+        UsageError: the model takes no instruction, or it is more than a line.
+    """
+    if given is None:
+        return None
+    if given.strip().casefold() == "none":
+        return QueryWishes(None)
+    instruction = instruction_of(given)
+    load_tokenizer(spec).prompt(Kind.QUERY, instruction)
+    return QueryWishes(instruction)
 
 
 def choose_model(

@@ -13,7 +13,6 @@ from app.api.search_schemas import SearchAnswer, SearchOptions, SearchParameters
 from app.api.state import RERANKER, State, StateDep
 from app.api.timing import StagesDep
 from app.search.query import Mode, Query
-from app.search.query_text import QueryText
 from app.search.service import SearchService
 from app.search.stages import Stages
 
@@ -66,7 +65,7 @@ async def _answer(
         service = state.service
         if query.mode is not Mode.LEXICAL:
             await state.turns.load(names, partial(state.load_models, names))
-            vectors = state.query_vectors(names, QueryText.of(query), stages)
+            vectors = state.query_vectors(names, query, stages)
             service = service.with_vectors(await unless_gone(client, vectors))
         if query.rerank:
             await state.turns.load((RERANKER,), state.load_reranker)

@@ -19,6 +19,7 @@ from app.api.turns import Turns
 from app.search.collections import Collections
 from app.search.live_recall import RecallChecker
 from app.search.models import Models
+from app.search.query import Query
 from app.search.query_text import QueryText, VectorOf
 from app.search.query_vectors import QueryVectors
 from app.search.redis_vectors import RedisVectors
@@ -194,26 +195,30 @@ class State:
         assert isinstance(embedder, SharedEmbedder)
         return embedder
 
-    async def query_vectors(
-        self, names: Iterable[str], query: QueryText, stages: Stages
-    ) -> VectorOf:
+    async def query_vectors(self, names: Iterable[str], query: Query, stages: Stages) -> VectorOf:
         """The query's vectors for these collections, got without a thread: for `with_vectors`.
 
         Queries that wait at the same time are embedded together. What cannot be got this way (a
-        model that is not loaded, a collection that is not there) is left to the search.
+        model that is not loaded, a collection that is not there or has another instruction) is left
+        to the search.
 
         Raises:
             OverloadedError: too much waits for the model.
             UsageError: an instruction that a model cannot take.
         """
         wanted: dict[str, tuple[SharedEmbedder, Contract]] = {}
+        text: QueryText | None = None
         for name in names:
             with suppress(SemsearchError):
-                contract = self.collections.get(name).contract
+                collection = self.collections.get(name)
+                contract, own = collection.contract, QueryText.of(query, collection.instruction)
+                text = text or own
                 embedder = self.models.loaded(contract)
-                if isinstance(embedder, SharedEmbedder):
+                if own == text and isinstance(embedder, SharedEmbedder):
                     wanted[contract.fingerprint] = embedder, contract
-        got = await self.vectors.fetch_all(list(wanted.values()), query, stages)
+        if text is None:
+            return self.vectors.vector
+        got = await self.vectors.fetch_all(list(wanted.values()), text, stages)
         return got.vector
 
 

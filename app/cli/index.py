@@ -65,6 +65,15 @@ def index(
             show_default="all",
         ),
     ] = None,
+    instruction: Annotated[
+        str | None,
+        typer.Option(
+            "--instruct",
+            help="Task of its queries: web, code, qa, duplicates (-zh for Chinese) or a sentence; "
+            "kept. none: the model's own.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index files and folders, or bring a collection up to date."""
@@ -80,13 +89,16 @@ def index(
         prefix_dim=prefix_dim,
     )
     globs = (include or [], exclude or [])
-    _run(settings, paths or [], globs, dry_run=dry_run, reembed=reembed, as_json=as_json)
+    _run(
+        settings, paths or [], globs, instruction, dry_run=dry_run, reembed=reembed, as_json=as_json
+    )
 
 
 def _run(
     settings: "Settings",
     paths: list[Path],
     globs: tuple[list[str], list[str]],
+    instruction: str | None,
     *,
     dry_run: bool,
     reembed: bool,
@@ -100,6 +112,7 @@ def _run(
         index_options,
         index_wishes,
         is_collection,
+        query_wishes,
         targets,
     )
     from app.search.models import Models
@@ -118,6 +131,7 @@ def _run(
         workers = min(WORKERS, thread_count(settings))
         options = index_options(settings, contract, *globs, workers=workers)
         wishes = index_wishes(settings, spec, contract, screen.note)
+        asked = query_wishes(spec, instruction)
         if dry_run:
             show_dry_run(foresee(models, wanted, folder, spec, contract, options), as_json)
             return
@@ -133,6 +147,8 @@ def _run(
             with Writer.open(folder, contract, reembed=reembed) as writer:
                 embedder = models.embedder(spec, contract.dimension)
                 models.admit_to(folder, embedder)
+                if asked is not None:
+                    asked.keep(folder)
                 report = run_index(wanted, writer, embedder, contract, options, screen.on_progress)
             built = build_index(folder, wishes, screen.on_build)
         except KeyboardInterrupt:

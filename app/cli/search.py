@@ -33,7 +33,10 @@ def search(
     ] = None,
     instruction: Annotated[
         str | None,
-        typer.Option("--instruct", help="The task, for models that take instructions."),
+        typer.Option(
+            "--instruct",
+            help="The task, for models that take one: web, code, qa, duplicates or a sentence.",
+        ),
     ] = None,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="Let the reranker read the best hits and reorder them.")

@@ -33,7 +33,8 @@ class Query:
     mode: Mode = Mode.HYBRID
     k: int = 10  # hits, at most one per document
     where: str | None = None  # which documents may be found; see docs/filters.md
-    instruction: str | None = None  # the task, for models that take one; None: the model's own
+    # The task, for models that take one, or the name of a preset; None: the collection's own.
+    instruction: str | None = None
     rerank: bool = False  # let the reranker of the settings read the best and reorder them
     budget_s: float | None = None  # as many as it can read in this time; None: as the settings say
     more: int = 2  # further matching chunks shown under a document's best one

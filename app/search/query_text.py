@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.search.instructions import instruction_of
 from app.search.query import Query
 from indexer.embedding.embedder import Embedder
 from indexer.storage.lexical_query import literal, parse_query
@@ -18,10 +19,15 @@ class QueryText:
     instruction: str | None = None
 
     @classmethod
-    def of(cls, query: Query) -> "QueryText":
-        """What `SearchService` embeds of this query."""
-        read = parse_query(query.text) if query.kind is Kind.QUERY else literal(query.text)
-        return cls(read.text, query.kind, query.instruction)
+    def of(cls, query: Query, instruction: str | None = None) -> "QueryText":
+        """What `SearchService` embeds of this query.
+
+        `instruction`: the collection's own, for a query that names none.
+        """
+        if query.kind is not Kind.QUERY:
+            return cls(literal(query.text).text, query.kind, query.instruction)
+        own = query.instruction or instruction
+        return cls(parse_query(query.text).text, query.kind, instruction_of(own))
 
 
 VectorOf = Callable[[Embedder, Contract, QueryText], Vector]  # shape (dimension,)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from app.search.found import Found
 from app.search.query import Query
+from app.search.query_text import QueryText
 from app.search.rerank import Reranking, SecondLook
 from indexer.types import StoredChunk
 
@@ -17,21 +18,21 @@ def offered(reranking: Reranking, query: Query) -> int:
 
 
 def reorder(
-    ranked: list[Found], query: Query, text: str, reranking: Reranking
+    ranked: list[Found], query: QueryText, budget_s: float | None, reranking: Reranking
 ) -> tuple[list[Found], SecondLook]:
     """The documents in the reranker's order, those that it did not read behind them as they were.
 
     Args:
         ranked: best first.
-        query: its budget and instruction.
-        text: the query without its marks.
+        query: its text without marks, and its instruction.
+        budget_s: the time there is; None: as the settings say.
         reranking: what reads.
 
     Raises:
         ModelError, PlacementError: the reranker gives nothing; `ranked` is still good.
     """
     passages = [_passage(found.chunk) for found in ranked]
-    result = reranking.rerank(text, passages, query.instruction, query.budget_s)
+    result = reranking.rerank(query.text, passages, query.instruction, budget_s)
     found = [replace(ranked[place], rerank=result.scores[place]) for place in result.order]
     return found, SecondLook(result)
 

@@ -175,7 +175,7 @@ class SearchService:
         while True:
             contract = collection.contract
             if query.mode is not Mode.LEXICAL:
-                vector = self._vector(question.query.text, query, collection, contract, stages)
+                vector = self._vector(query, collection, contract, stages)
                 question = replace(question, vector=vector)
             with collection.snapshot() as now:
                 if question.vector is not None and now.head.contract != contract:
@@ -190,14 +190,15 @@ class SearchService:
             return found
 
     def _vector(
-        self, text: str, query: Query, collection: Collection, contract: Contract, stages: Stages
+        self, query: Query, collection: Collection, contract: Contract, stages: Stages
     ) -> Vector:
         """The vector of the query's text without its marks, shape (dimension,)."""
         embedder = self.embedder(contract)
         if self._admit is not None:
             self._admit(collection, embedder)
         stages.model, stages.mode = contract.model, str(embedder.mode)
-        return self._vector_of(embedder, contract, QueryText(text, query.kind, query.instruction))
+        asked = QueryText.of(query, collection.instruction)
+        return self._vector_of(embedder, contract, asked)
 
 
 def _reordered(
@@ -206,7 +207,7 @@ def _reordered(
     """The documents after a second look, or as they were, with the reason."""
     try:
         with stages.time(Stage.RERANK):
-            return reorder(ranked, query, QueryText.of(query).text, reranking)
+            return reorder(ranked, QueryText.of(query), query.budget_s, reranking)
     except (ModelError, PlacementError) as error:
         return ranked, SecondLook(None, str(error))
 

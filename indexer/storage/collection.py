@@ -23,6 +23,7 @@ from indexer.storage.filters.where import Where
 from indexer.storage.lexical import FOLDER as LEXICAL_FOLDER
 from indexer.storage.lexical_query import UNCONSTRAINED, Constraints, LexicalQuery
 from indexer.storage.migrate import check_revision
+from indexer.storage.query_wishes import QueryWishes
 from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
 from indexer.storage.snapshot import Snapshot
@@ -127,6 +128,11 @@ class Collection:
             head = catalog.head(connection)
             self._head = head
             yield Snapshot(connection, head, self._vectors, self._lexical, self._fields)
+
+    @property
+    def instruction(self) -> str | None:
+        """The task that its queries go with, where they name none; None: the model's own."""
+        return QueryWishes.kept(self._folder).instruction
 
     @property
     def effort_factor(self) -> float:

@@ -223,3 +223,13 @@ def test_index_small_chunks_are_kept_by_the_next_run(
     status = json.loads(cli("status", "--json").out)
     assert status["contract"]["chunker"] == "1/48"
     assert status["chunks"] >= 6 + 60 * 7 // 48
+
+
+def test_task_of_queries_is_refused_by_a_model_that_takes_none(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.md").write_text("# A\n\nText.\n")
+    ran = cli("index", str(tmp_path / "a.md"), "--model", "minilm", "--instruct", "code")
+    assert (ran.code, "takes no instruction" in ran.err) == (2, True)
+    assert not (home / "collections" / "default").exists()
+    assert cli("index", str(tmp_path / "a.md"), "--model", "minilm", "--instruct", "none").code == 0

@@ -94,7 +94,7 @@ def test_search_drops_chunks_that_are_gone(service: SearchService, contract: Con
     def snapshot() -> Iterator[Any]:
         yield now
 
-    collection: Any = SimpleNamespace(contract=contract, snapshot=snapshot)
+    collection: Any = SimpleNamespace(contract=contract, snapshot=snapshot, instruction=None)
     answer = service.search(Query("anything", k=5, mode=Mode.DENSE), {"one": collection})
     assert [(hit.rank, hit.chunk.text, hit.score) for hit in answer.hits] == [(1, "b1", 0.4)]
 
