@@ -1,4 +1,4 @@
-/** What is asked and what is open, as the page's address holds it: it can be kept, sent, gone back to. */
+/** What is asked and what is open, as the page's address holds it: to keep, send and go back to. */
 
 export const MODES = ["hybrid", "dense", "lexical"];
 export const ALL = "*"; // no collection has such a name

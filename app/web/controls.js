@@ -176,11 +176,12 @@ export class Controls {
 
 function fieldOf(error, { where, instruction, rerank }) {
   if (error.status !== 422) return null;
-  const isAbout = (word) => new RegExp(`^(the )?${word}\\b|takes no ${word}`, "i").test(error.message);
+  const { message } = error;
+  const isAbout = (word) => new RegExp(`^(the )?${word}\\b|takes no ${word}`, "i").test(message);
   if (where !== "" && (error.param === "where" || isAbout("filter"))) return "where";
   if (instruction !== "" && (error.param === "instruction" || isAbout("instruction"))) {
     return "instruction";
   }
-  if (rerank && (error.param === "rerank" || /\breranker\b/i.test(error.message))) return "rerank";
+  if (rerank && (error.param === "rerank" || /\breranker\b/i.test(message))) return "rerank";
   return null;
 }

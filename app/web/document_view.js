@@ -2,11 +2,11 @@
 
 import { button, element, foreign } from "./dom.js";
 import { tell } from "./panels.js";
+import { AROUND, around, isLineEdge, passagesOf, whole } from "./passages.js";
 import { passageLink, pathText, placeOf } from "./results.js";
 import * as service from "./service.js";
-import { bytes, counted, keepsLines, nameOf, unitsOf, withMarks } from "./text.js";
+import { bytes, counted, keepsLines, nameOf, withMarks } from "./text.js";
 
-const AROUND = 20_000; // UTF-16 units shown on each side of a passage: some ten pages
 const SIMILAR = 5;
 
 /** The document view inside one dialog. */
@@ -53,7 +53,9 @@ export class DocumentView {
     return element("header", { class: "panel-head" }, head, close);
   }
 
+  /** None where the browser keeps the clipboard from us: on http beyond this machine. */
   copyButton(path) {
+    if (!navigator.clipboard) return null;
     const copy = async () => {
       await navigator.clipboard.writeText(path);
       tell("The path is in the clipboard.");
@@ -74,7 +76,7 @@ export class DocumentView {
     const gone = wanted.chunk !== null && this.passages[this.at]?.id !== wanted.chunk;
     this.panel.replaceChildren(
       this.frame(nameOf(found)),
-      element("p", { class: "where" }, pathText(found), navigator.clipboard ? this.copyButton(found.path) : null),
+      element("p", { class: "where" }, pathText(found), this.copyButton(found.path)),
       element("p", { class: "facts" }, factsOf(found)),
       metadata(found.metadata),
       gone ? element("p", { class: "notice" }, "The passage is not there any more.") : "",
@@ -91,13 +93,13 @@ export class DocumentView {
 
   stepper() {
     this.counter = element("span", { class: "counter", "aria-live": "polite" });
-    const one = this.passages.length < 2;
+    const only = { class: "quiet", hidden: this.passages.length < 2 };
     return element(
       "div",
       { class: "stepper", hidden: this.passages.length === 0 },
       this.counter,
-      button("Previous", () => this.step(-1), { class: "quiet", hidden: one, "aria-keyshortcuts": "p" }),
-      button("Next", () => this.step(1), { class: "quiet", hidden: one, "aria-keyshortcuts": "n" }),
+      button("Previous", () => this.step(-1), { ...only, "aria-keyshortcuts": "p" }),
+      button("Next", () => this.step(1), { ...only, "aria-keyshortcuts": "n" }),
     );
   }
 
@@ -120,8 +122,8 @@ export class DocumentView {
       block.classList.toggle("current", isIt);
       if (isIt) this.bringToView(block);
     }
-    this.counter.textContent =
-      this.passages.length > 1 ? `Passage ${at + 1} of ${this.passages.length}` : "The passage found";
+    const { length } = this.passages;
+    this.counter.textContent = length > 1 ? `Passage ${at + 1} of ${length}` : "The passage found";
     this.counter.append(element("span", { class: "place" }, placeOf(passage)));
   }
 
@@ -205,51 +207,6 @@ export class DocumentView {
       element("ul", {}, ...entries),
     );
   }
-}
-
-/** What was found in the document, in the text's order, in UTF-16 units of the text. */
-function passagesOf(found, { chunk, hit }) {
-  const matches = new Map();
-  if (hit !== null && hit.document.id === found.id) {
-    for (const match of [hit, ...hit.more]) matches.set(match.chunk.id, match.snippet);
-  }
-  if (chunk !== null && !matches.has(chunk)) matches.set(chunk, null);
-  const wanted = found.chunks.filter((one) => matches.has(one.id));
-  const points = wanted.flatMap((one) => {
-    const snippet = matches.get(one.id);
-    const first = one.start + (snippet?.start ?? 0);
-    const words = (snippet?.matches ?? []).flat().map((point) => first + point);
-    return [one.start, one.end, ...words];
-  });
-  const units = unitsOf(found.text, points);
-  let next = 0;
-  const take = () => units[next++];
-  return wanted.map((one) => {
-    const [start, end] = [take(), take()];
-    const words = (matches.get(one.id)?.matches ?? []).map(() => [take(), take()]);
-    return { ...one, start, end, words };
-  });
-}
-
-function around(text, { start, end }) {
-  return whole(text, start - AROUND, end + AROUND);
-}
-
-/** A window that begins and ends with a line where that is near, and never inside a character. */
-function whole(text, start, end) {
-  let from = start <= 0 ? 0 : text.lastIndexOf("\n", start) + 1;
-  let to = end >= text.length ? text.length : text.indexOf("\n", end);
-  if (from < start - AROUND) from = start;
-  if (to < 0 || to > end + AROUND) to = Math.min(text.length, end);
-  return { start: from - Number(isSplit(text, from)), end: to + Number(isSplit(text, to)) };
-}
-
-function isLineEdge(text, at) {
-  return at === 0 || at === text.length || text[at - 1] === "\n" || text[at] === "\n";
-}
-
-function isSplit(text, at) {
-  return at > 0 && at < text.length && text.codePointAt(at - 1) > 0xffff;
 }
 
 function factsOf(found) {

@@ -93,10 +93,13 @@ function listenToKeys() {
   });
   const [down, up] = [() => move(1), () => move(-1)];
   const judged = { g: () => judgeCurrent(1), b: () => judgeCurrent(0) };
-  const moves = { "/": focusSearch, Escape: focusSearch, ArrowDown: down, j: down, ArrowUp: up, k: up };
+  const moves = { ArrowDown: down, j: down, ArrowUp: up, k: up };
   const asking = { m: () => controls.cycleMode(), f: () => controls.openFilter() };
   listen(
-    { ...moves, ...judged, ...asking, s: openStatus, "?": openHelp },
+    {
+      ...{ ...moves, ...judged, ...asking },
+      ...{ "/": focusSearch, Escape: focusSearch, s: openStatus, "?": openHelp },
+    },
     {
       n: () => documentView.step(1),
       p: () => documentView.step(-1),

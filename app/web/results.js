@@ -15,9 +15,9 @@ const FILE_NOTES = {
   unknown: "file out of reach",
 };
 
-/** What the bars of these hits are drawn against: BM25 has no upper end, so its best hit is full. */
+/** What the bars of these hits are drawn against: BM25 has no end, so its best hit is full. */
 export function scaleOf(hits) {
-  const best = Math.max(0, ...hits.map((hit) => hit.parts?.lexical ?? 0));
+  const best = Math.max(0, ...hits.map((hit) => hit.parts.lexical ?? 0));
   return { dense: 1, lexical: best || 1, rerank: 1 };
 }
 
@@ -44,7 +44,12 @@ function hitContent(hit, context) {
     whereabouts(hit, context),
     headings(hit),
     snippetText(hit.snippet, hit.chunk, snippetClass(hit)),
-    element("div", { class: "hit-foot" }, scoreBars(hit, context.scale), judgeButtons(hit, context)),
+    element(
+      "div",
+      { class: "hit-foot" },
+      scoreBars(hit, context.scale),
+      judgeButtons(hit, context),
+    ),
     furtherMatches(hit, context),
     duplicates(hit),
   ];
@@ -109,9 +114,8 @@ function snippetText(snippet, chunk, name) {
 
 /** What the score is made of, as bars with their numbers. */
 function scoreBars(hit, scale) {
-  const bars = PARTS.filter(([part]) => typeof hit.parts?.[part] === "number").map(([part, label]) =>
-    scoreBar(part, label, hit.parts[part], scale[part]),
-  );
+  const known = PARTS.filter(([part]) => typeof hit.parts[part] === "number");
+  const bars = known.map(([part, label]) => scoreBar(part, label, hit.parts[part], scale[part]));
   const score = element("span", { class: "score", title: "The score that hits are ranked by" });
   score.append("score ", element("b", {}, hit.score.toFixed(3)));
   return element("div", { class: "scores" }, score, ...bars);

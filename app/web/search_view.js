@@ -130,7 +130,8 @@ export class SearchView {
     if (this.controls.showError(error)) return;
     this.controls.clearErrors();
     clear();
-    const title = error.status === 429 || error.status === 503 ? "Not just now" : "That did not work";
+    const isBusy = error.status === 429 || error.status === 503;
+    const title = isBusy ? "Not just now" : "That did not work";
     const retry = error.status === 422 ? [] : [["Try again", () => this.search(asked)]];
     const failed = stateText(title, error.message, retry);
     failed.setAttribute("role", "alert");

@@ -57,7 +57,7 @@ export class Searching {
 
   /** The hit of this document, where it is among those shown. */
   hitOf(document, collection) {
-    const isIt = (hit) => hit.document.id === document && (collection ?? hit.collection) === hit.collection;
-    return this.hits.find(isIt) ?? null;
+    const here = this.hits.filter((hit) => collection === null || hit.collection === collection);
+    return here.find((hit) => hit.document.id === document) ?? null;
   }
 }

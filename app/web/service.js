@@ -4,9 +4,9 @@ const KEY = "semsearch-key";
 
 /** An answer other than success, or none at all (status 0). */
 export class ServiceError extends Error {
-  constructor(status, message, { param = null, code = null, retryAfterS = null } = {}) {
+  constructor(status, message, { param = null, code = null } = {}) {
     super(message);
-    Object.assign(this, { status, param, code, retryAfterS });
+    Object.assign(this, { status, param, code });
   }
 }
 
@@ -58,13 +58,12 @@ async function send(path, body, signal, key) {
 }
 
 async function failureOf(answer) {
-  const retryAfterS = Number(answer.headers.get("Retry-After")) || null;
   try {
     const { message, param, code } = (await answer.json()).error;
-    return new ServiceError(answer.status, String(message), { param, code, retryAfterS });
+    return new ServiceError(answer.status, String(message), { param, code });
   } catch {
     // Not ours: a proxy in between, perhaps.
-    return new ServiceError(answer.status, `The service answered ${answer.status}.`, { retryAfterS });
+    return new ServiceError(answer.status, `The service answered ${answer.status}.`);
   }
 }
 

@@ -60,10 +60,11 @@ export class StatusView {
 
 function serviceFacts(status) {
   const { searches } = status;
+  const number = searches.count.toLocaleString("en");
   const speed =
     searches.latest === 0
       ? "none yet"
-      : `${searches.count.toLocaleString("en")} so far; of the last ${searches.latest} half within ` +
+      : `${number} so far; of the last ${searches.latest} half within ` +
         `${milliseconds(searches.p50_ms)}, 95 % within ${milliseconds(searches.p95_ms)}`;
   return [
     ["Version", status.version],
@@ -77,12 +78,14 @@ function serviceFacts(status) {
 
 function cacheText({ hits, misses, size_bytes: size }) {
   const asked = hits + misses;
-  const share = asked === 0 ? "" : `, ${Math.round((100 * hits) / asked)} % of ${asked} found there`;
+  const percent = Math.round((100 * hits) / Math.max(1, asked));
+  const share = asked === 0 ? "" : `, ${percent} % of ${asked} found there`;
   return `${bytes(size)}${share}`;
 }
 
 function queueText({ requests, places, waiting, waiting_tokens: tokens, refused }) {
-  const queue = waiting === 0 ? "none waits for a model" : `${waiting} (${tokens} tokens) wait for a model`;
+  const some = `${waiting} (${tokens} tokens) wait for a model`;
+  const queue = waiting === 0 ? "none waits for a model" : some;
   const away = refused === 0 ? "" : `, ${refused} were sent away`;
   return `${requests} of at most ${places}, ${queue}${away}`;
 }
@@ -96,9 +99,11 @@ function facts(rows) {
 }
 
 function collection(of) {
-  const name = element("h4", {}, of.name, of.is_default ? element("span", { class: "tag" }, "default") : "");
+  const tag = of.is_default ? element("span", { class: "tag" }, "default") : "";
+  const name = element("h4", {}, of.name, tag);
   if (of.problem !== null) {
-    return element("section", { class: "card" }, name, element("p", { class: "notice" }, of.problem));
+    const problem = element("p", { class: "notice" }, of.problem);
+    return element("section", { class: "card" }, name, problem);
   }
   const modes = Object.entries(of.modes).map(([mode, n]) => `${mode} (${n.toLocaleString("en")})`);
   const rows = [
@@ -116,7 +121,8 @@ function collection(of) {
 function indexText(index) {
   if (index === null || index.kind === "exact") return "exact: every vector is compared";
   const recall = index.recall_at_10 === null ? "" : `, recall@10 ${index.recall_at_10.toFixed(3)}`;
-  const verdict = index.target_is_met === false ? `, misses the target of ${index.target_recall}` : "";
+  const misses = `, misses the target of ${index.target_recall}`;
+  const verdict = index.target_is_met === false ? misses : "";
   return `codes${recall}${verdict}, ${bytes(index.ram_bytes)} in use`;
 }
 
@@ -124,7 +130,8 @@ function indexText(index) {
 function liveRows({ live } = {}) {
   if (!live) return [];
   const range = `${live.low.toFixed(3)} to ${live.high.toFixed(3)}`;
-  const effort = live.effort_factor > 1 ? `, looking ${live.effort_factor.toFixed(1)} times as hard` : "";
+  const factor = live.effort_factor;
+  const effort = factor > 1 ? `, looking ${factor.toFixed(1)} times as hard` : "";
   const found = `recall@10 ${live.recall_at_10.toFixed(3)} (${range})`;
   return [["As served", `${found}, by ${counted(live.checks, "check")}${effort}`]];
 }
@@ -136,10 +143,11 @@ function indexing(run) {
     return element("p", { class: "indexing" }, `Process ${run.pid} is writing.`);
   }
   const left = progress.eta_s === null ? "" : `, about ${duration(progress.eta_s)} left`;
-  const done = `${progress.files_done.toLocaleString("en")} of ${counted(progress.files_total, "file")}`;
+  const { files_done: files, files_total: total } = progress;
+  const done = `${files.toLocaleString("en")} of ${counted(total, "file")}`;
   const speed = `${Math.round(progress.tokens_per_s).toLocaleString("en")} tokens/s`;
   const label = `Indexing: ${done}, ${speed}${left}`;
-  const bar = element("progress", { max: Math.max(1, progress.files_total), "aria-label": "Indexing" });
-  bar.value = progress.files_done;
+  const bar = element("progress", { max: Math.max(1, total), "aria-label": "Indexing" });
+  bar.value = files;
   return element("div", { class: "indexing" }, element("p", {}, label), bar);
 }

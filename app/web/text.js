@@ -1,6 +1,6 @@
 /**
- * Offsets and words. The service counts Unicode code points, JavaScript counts UTF-16 units: an emoji
- * is one of those and two of these.
+ * Offsets and words. The service counts Unicode code points, JavaScript UTF-16 units: an emoji is
+ * one of those and two of these.
  */
 
 import { element } from "./dom.js";
