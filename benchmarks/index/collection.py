@@ -7,7 +7,7 @@
 Vectors are those of `vectors.py`, texts those of a real collection's catalog in turn, ten chunks a
 file; metadata gives each file a share it belongs to, for filters of every selectivity. With the
 name of a model of the vectors' dimension, in a FOLDER of the form HOME/collections/NAME, the
-collection can be served (`served.py`), as if that model had embedded it.
+collection can be served (`../serving/`), as if that model had embedded it.
 
 Two page sizes are compared by two folders built with `--no-index` and measured with
 `--catalog-only`: commits and bytes, ten hits, reads of the whole and the check of the catalog.
