@@ -139,7 +139,8 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
                     tell(f"{turn.what}, {turn.clients} clients, {lane.name}", figures)
                     about = {"what": turn.what, "clients": turn.clients, "server": lane.name}
                     rows.append(about | figures)
-    return {"rows": rows}
+        mode = lanes[0].server.mode
+    return {"mode": mode, "rows": rows}
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, int, str], dict[str, float]]:

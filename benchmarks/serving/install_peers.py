@@ -28,7 +28,7 @@ PEERS = {
 def main() -> None:
     folder = Path(sys.argv[1])
     for name, packages in PEERS.items():
-        venv.create(folder / name, with_pip=True)
+        venv.create(folder / name, symlinks=True, with_pip=True)
         python = folder / name / "bin" / "python"
         subprocess.run([python, ROOT / "scripts" / "install_torch.py", TORCH], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)

@@ -80,7 +80,7 @@ def answered(
     def answer(query: str) -> None:
         found = service.search(Query(query, mode, K), collections)
         json.dumps(found.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
-        for stage, ms in found.timing.items():
+        for stage, ms in found.timing_ms.items():
             stages.setdefault(stage, []).append(ms)
 
     took = times_ms(queries, answer)
@@ -97,8 +97,8 @@ def times_ms(queries: list[str], work: Callable[[str], object]) -> list[float]:
     return found
 
 
-def over_http(given: argparse.Namespace, queries: list[str]) -> list[dict[str, Any]]:
-    """A row for each round and mode, and for the first time that the queries are asked."""
+def over_http(given: argparse.Namespace, queries: list[str]) -> tuple[str, list[dict[str, Any]]]:
+    """(the model's mode, a row for each round and mode, and for the first time of the queries)."""
     rows = []
     with servers.ours(given.home, given.collection, settings_of(given)) as server:
 
@@ -112,17 +112,18 @@ def over_http(given: argparse.Namespace, queries: list[str]) -> list[dict[str, A
         for _ in range(given.rounds):
             for mode in Mode:
                 rows.append({"where": "HTTP, again", "mode": str(mode), "ms": ask(mode)})
-    return rows
+    return server.mode, rows
 
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """{"rows": p50 and p99 of every round}; the service's own process has ended before ours."""
     queries = queries_of(catalog_of(given.home, given.collection), given.queries)
-    rows = over_http(given, queries) + in_process(given, queries)
+    mode, rows = over_http(given, queries)
+    rows += in_process(given, queries)
     for row in rows:
         times = row.pop("ms")
         row |= {"p50_ms": statistics.median(times), "p99_ms": float(np.quantile(times, 0.99))}
-    return {"rows": rows}
+    return {"mode": mode, "rows": rows}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[tuple[str, str], tuple[float, float]]:

@@ -60,6 +60,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             )
     rows = {"1 client": alone, "80 %": calm, "200 %": flood, "1 client after": after}
     return {
+        "mode": server.mode,
         "capacity_per_s": capacity,
         "rows": {name: figures(outcome) for name, outcome in rows.items()},
         "recovery_s": recovery_s(after, calm.quantile(0.99)),

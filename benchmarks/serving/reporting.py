@@ -85,6 +85,6 @@ def run(
         kind: versions_in(python, names) for kind, (python, names) in (peers or {}).items()
     }
     found = measure(given)
-    print(f"{show(found)}\n\n{caption(facts)}")
+    print(f"{show(found)}\n\nsemsearch in {found['mode']}; {caption(facts)}")
     if given.out:
         given.out.write_text(json.dumps({"about": facts, **found}, indent=1) + "\n")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Server:
     pid: int
     host: str
     port: int
+    mode: str = ""  # where and in which precision our model runs
 
     @property
     def address(self) -> str:
@@ -52,7 +53,8 @@ def ours(home: Path, collection: str, settings: Mapping[str, str]) -> Iterator[S
     port = _free_port()
     command = [*_PROGRAM, "serve", "--collection", collection, "--port", str(port)]
     with _started("ours", command, port, environment, "/ready") as server:
-        yield server
+        status = httpx.get(f"{server.address}/status", timeout=60).raise_for_status().json()
+        yield replace(server, mode=status["models"][0]["mode"])
 
 
 @contextmanager

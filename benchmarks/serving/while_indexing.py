@@ -60,7 +60,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
                 found = figures(ask(2 * number + 1))
             rows["indexing"].append(found | done)
             tell("indexing", rows["indexing"][-1])
-    return {"rate": given.rate, "batch_ms": given.batch_ms, "rows": rows}
+    return {"mode": server.mode, "rate": given.rate, "batch_ms": given.batch_ms, "rows": rows}
 
 
 def figures(found: Outcome) -> dict[str, float]:

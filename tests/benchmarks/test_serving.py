@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "serving"))
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path[:0] = [str(BENCHMARKS / "serving"), str(BENCHMARKS / "index")]
 
 import clients  # noqa: E402 - after the path
 import generator  # noqa: E402
@@ -24,8 +25,16 @@ import overload  # noqa: E402
 import while_indexing  # noqa: E402
 from doors import DOORS  # noqa: E402
 from load import read_outcome  # noqa: E402
+from made_files import commit_rows, plain_contract  # noqa: E402
 from passages import documents_of, queries_of, read_passages  # noqa: E402
 from watch import slope_per_minute  # noqa: E402
+
+from app.search.query import Mode  # noqa: E402
+from app.search.service import SearchService  # noqa: E402
+from indexer.modes import Mode as ModelMode  # noqa: E402
+from indexer.modes import Placement, Precision  # noqa: E402
+from indexer.storage.collection import Collection  # noqa: E402
+from indexer.storage.commit import Writer  # noqa: E402
 
 Answer = Callable[[str], Awaitable[tuple[int, bytes] | None]]  # None: hang up
 GOOD = (200, b'{"degraded_reason":null}')
@@ -241,6 +250,28 @@ def test_overhead_is_the_median_over_rounds_and_names_the_stages() -> None:
     shown = overhead.show({"rows": rows})
     assert "| in process | hybrid | 5.50 | 19.00 |" in shown
     assert "dense 1.50" in shown
+
+
+def test_overhead_asks_the_model_once_for_each_query(tmp_path: Path) -> None:
+    class Model:
+        mode = ModelMode(Placement.CPU, Precision.FP32)
+        texts: list[str] = []
+
+        def embed(self, texts: list[str], *_: Any) -> Any:
+            self.texts += texts
+            return np.eye(8, dtype=np.float32)[: len(texts)]
+
+    with Writer.open(tmp_path, plain_contract(8)) as writer:
+        commit_rows(writer, np.eye(8), ["green tea", "black coffee"])
+        writer.sync()
+    model = Model()
+    service = SearchService(lambda _: model, vector_of=overhead.remembered())  # type: ignore[arg-type,return-value]
+    with Collection.open(tmp_path) as collection:
+        for _ in range(2):
+            found = overhead.answered(service, {"c": collection}, ["tea", "coffee"], Mode.HYBRID)
+    assert model.texts == ["tea", "coffee"]
+    assert len(found["ms"]) == 2
+    assert {"dense", "lexical"} <= found["stages"].keys()
 
 
 def test_indexing_may_double_the_idle_p99_and_add_a_batch() -> None:
