@@ -1,15 +1,18 @@
 """How long a query takes while the same service embeds documents without a pause.
 
     python benchmarks/serving/while_indexing.py HOME --collection NAME [--rate 10] [--seconds 40]
-        [--rounds 3] [--job COMMAND] [--set threads=2] [--out FILE]
+        [--rounds 3] [--into OTHER --set model=minilm | --job COMMAND] [--out FILE]
 
 Queries arrive at random at a rate far below capacity, in turns on an idle service and while two
-clients post 64 passages at a time to /v1/embeddings. With --job, a command runs instead of them (a
-`semsearch index` of its own process, say) and is ended with the turn; {url} in it is the service.
-Figures are medians over the rounds.
+clients post 64 passages at a time to /v1/embeddings. With --into, they are stored by /documents in
+another collection, which is made with the model of the settings; remove it afterwards, as passages
+that it holds are not embedded again. With --job, a command runs instead (a `semsearch index` of its
+own process, say) and is ended with the turn; {url} in it is the service. Figures are medians over
+the rounds.
 """
 
 import argparse
+import hashlib
 import shlex
 import subprocess
 import sys
@@ -32,7 +35,7 @@ from servers import Server
 BATCH = 64  # passages of a request
 WRITERS = 2  # so that the next batch waits when one is done
 AHEAD_S = 3.0  # that the work has begun before the first query
-BATCHES = 200  # different ones
+BATCHES = 600  # different ones
 WARMING_S = 3.0
 
 
@@ -41,7 +44,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     catalog = catalog_of(given.home, given.collection)
     queries = queries_of(catalog, int(given.rate * given.seconds * given.rounds * 4) + 100)
     texts = documents_of(catalog, BATCH * given.batches)
-    batches = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]
+    batches = cycle([texts[i : i + BATCH] for i in range(0, len(texts), BATCH)])
     rows: dict[str, list[dict[str, float]]] = {"idle": [], "indexing": []}
     with servers.ours(given.home, given.collection, settings_of(given)) as server:
 
@@ -55,7 +58,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         for number in range(given.rounds):
             rows["idle"].append(figures(ask(2 * number)))
             tell("idle", rows["idle"][-1])
-            work = job(given.job, server) if given.job else embedding(server, batches)
+            work = job(given.job, server) if given.job else writing(server, batches, given.into)
             with work as done:
                 found = figures(ask(2 * number + 1))
             rows["indexing"].append(found | done)
@@ -73,30 +76,41 @@ def figures(found: Outcome) -> dict[str, float]:
 
 
 @contextmanager
-def embedding(server: Server, batches: list[list[str]]) -> Iterator[dict[str, float]]:
-    """Clients that post batch after batch; afterwards {"texts_per_s"} is in what it gives."""
+def writing(
+    server: Server, batches: Iterator[list[str]], into: str | None
+) -> Iterator[dict[str, float]]:
+    """Clients that send batch after batch; afterwards {"texts_per_s"} is in what it gives."""
     done: dict[str, float] = {}
-    ended, turns = threading.Event(), cycle(batches)
+    ended = threading.Event()
 
     def write() -> int:
         count = 0
         with httpx.Client(base_url=server.address, timeout=300) as client:
             while not ended.is_set():
-                body = {"model": OURS_MODEL, "input": next(turns)}
-                client.post("/v1/embeddings", json=body).raise_for_status()
+                client.post(**request(next(batches), into)).raise_for_status()
                 count += BATCH
         return count
 
     began = time.monotonic()
     with ThreadPoolExecutor(WRITERS) as pool:
-        writing = [pool.submit(write) for _ in range(WRITERS)]
+        clients = [pool.submit(write) for _ in range(WRITERS)]
         try:
             time.sleep(AHEAD_S)
             yield done
         finally:
             ended.set()
-        count = sum(one.result() for one in writing)
+        count = sum(client.result() for client in clients)
     done["texts_per_s"] = count / (time.monotonic() - began)
+
+
+def request(texts: list[str], into: str | None) -> dict[str, Any]:
+    """To embed passages, or to store each as a document of its own."""
+    if into is None:
+        body: dict[str, Any] = {"model": OURS_MODEL, "input": texts}
+        return {"url": "/v1/embeddings", "json": body}
+    documents = [{"id": hashlib.sha256(text.encode()).hexdigest(), "text": text} for text in texts]
+    body = {"documents": documents, "collection": into, "create": True}
+    return {"url": "/documents", "json": body}
 
 
 @contextmanager
@@ -147,6 +161,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batches", type=int, default=BATCHES, help="different ones")
     parser.add_argument("--batch-ms", type=float, default=250, help="what indexing gets at a time")
+    parser.add_argument("--into", help="a collection that takes the passages")
     parser.add_argument("--job", help="a command instead")
     run(parser.parse_args(), measure, show)
 

@@ -29,6 +29,9 @@ from made_files import commit_rows, plain_contract  # noqa: E402
 from passages import documents_of, queries_of, read_passages  # noqa: E402
 from watch import slope_per_minute  # noqa: E402
 
+from app.api.document_schemas import PutRequest  # noqa: E402
+from app.api.schemas import EmbeddingRequest  # noqa: E402
+from app.api.search_schemas import SearchRequest  # noqa: E402
 from app.search.query import Mode  # noqa: E402
 from app.search.service import SearchService  # noqa: E402
 from indexer.modes import Mode as ModelMode  # noqa: E402
@@ -137,6 +140,21 @@ def test_arrivals_do_not_wait_and_go_on_beside_the_next_phase() -> None:
     assert flood.counts == {"200": expected}
     assert set(after.counts) == {"200"}
     assert flood.per_s == 0, "those answers came after their phase"
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_our_doors_ask_what_the_service_takes(mode: Mode) -> None:
+    asked = SearchRequest.model_validate(body_of(DOORS[f"ours {mode}"].request("tea")))
+    assert (asked.query, asked.mode, asked.k) == ("tea", mode, 10)
+    embedded = EmbeddingRequest.model_validate(body_of(DOORS["ours embeddings"].request(["tea"])))
+    assert embedded.input == ["tea"]
+    stored = PutRequest.model_validate(while_indexing.request(["a", "b"], "other")["json"])
+    assert [document.text for document in stored.documents] == ["a", "b"]
+    assert (stored.collection, stored.create) == ("other", True)
+
+
+def body_of(request: bytes) -> Any:
+    return json.loads(request.partition(b"\r\n\r\n")[2])
 
 
 def outcome(ms: list[float], status: list[str] | None = None, **given: Any) -> Any:
