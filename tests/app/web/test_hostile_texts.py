@@ -193,7 +193,7 @@ def test_hostile_filters_collections_and_ids_come_back_as_text(watched: Watched)
     page.goto(watched.origin)
     names = ("where", "instruct", "in", "mode", "doc", "chunk", "of", "view", "rerank")
     addresses = [
-        f"/?{urlencode({'q': 'anchor', name: payload})}"
+        f"/?{urlencode({'q': 'anchor', 'mode': 'lexical', name: payload})}"
         for number, payload in enumerate(PAYLOADS)
         for name in (names[number % len(names)],)
     ]
