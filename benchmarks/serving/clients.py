@@ -9,7 +9,7 @@ round each of them answers the same queries, which nobody asked before. "The sam
 queries over and over. Figures are medians over the rounds, "x naive" of ratios within a round.
 Processor time and threads are those of the server's process alone; "runnable" counts those of its
 threads that run or wait for a core. The clients are a process of their own, whose share of a core
-is in the last column.
+is in the last column; the file has that of the servers whose turn it was not, too.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from load import Outcome, Phase, drive
 from passages import catalog_of, documents_of, queries_of
 from reporting import Goal, goals_table, markdown, medians, parser_of, run, settings_of, tell
 from servers import Server
-from watch import Watch
+from watch import Watch, cpu_s
 
 WARMING = 30  # requests before the first turn: files are mapped, graphs have run
 AGAIN = 50  # queries that are asked over and over
@@ -55,8 +55,12 @@ class Turn:
 
 def lanes_of(given: argparse.Namespace, stack: ExitStack) -> dict[str, list[Lane]]:
     """{"search" and "embeddings": lanes}, their servers started."""
-    ours = stack.enter_context(servers.ours(given.home, given.collection, settings_of(given)))
-    search = [Lane(f"ours, {mode}", ours, f"ours {mode}") for mode in given.modes]
+    search = []
+    for (
+        mode
+    ) in given.modes:  # each its own server, as one that knows a query's vector has an easy turn
+        ours = stack.enter_context(servers.ours(given.home, given.collection, settings_of(given)))
+        search.append(Lane(f"ours, {mode}", ours, f"ours {mode}"))
     embeddings = [Lane("ours", ours, "ours embeddings")]
     if given.naive:
         catalog = catalog_of(given.home, given.collection)
@@ -101,10 +105,11 @@ def turns_of(given: argparse.Namespace) -> dict[str, Iterator[Turn]]:
     return {SEARCH: search(), "embeddings": embeddings()}
 
 
-def take(lane: Lane, turn: Turn) -> dict[str, float]:
-    """Figures of one turn."""
+def take(lane: Lane, turn: Turn, others: set[int]) -> dict[str, float]:
+    """Figures of one turn; `others` are the processes of the servers that should be idle."""
     if turn.what == REPEATED:
         ask(lane, turn.items[:AGAIN], 1)
+    before = sum(map(cpu_s, others))
     with Watch(lane.server.pid) as watch:
         found = ask(lane, turn.items, turn.clients)
     return {
@@ -116,6 +121,7 @@ def take(lane: Lane, turn: Turn) -> dict[str, float]:
         "runnable_mean": statistics.fmean(watch.runnable or [0]),
         "runnable_max": max(watch.runnable, default=0),
         "generator_share": found.cpu_share,
+        "others_share": (sum(map(cpu_s, others)) - before) / found.wall_s,
     }
 
 
@@ -135,7 +141,8 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             for number, turn in enumerate(turns[what]):
                 first = number % len(lanes)
                 for lane in lanes[first:] + lanes[:first]:
-                    figures = take(lane, turn)
+                    others = {other.server.pid for other in lanes} - {lane.server.pid}
+                    figures = take(lane, turn, others)
                     tell(f"{turn.what}, {turn.clients} clients, {lane.name}", figures)
                     about = {"what": turn.what, "clients": turn.clients, "server": lane.name}
                     rows.append(about | figures)
