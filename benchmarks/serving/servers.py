@@ -17,7 +17,7 @@ from machine import ROOT
 
 READY_WITHIN_S = 300.0
 _PROGRAM = [sys.executable, "-c", "from app.cli.main import main; main()"]
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).resolve().parent
 # No peer may reach for the hub or report to its makers.
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
 
@@ -70,8 +70,8 @@ def naive(catalog: Path) -> Iterator[Server]:
 def txtai(python: Path, index: Path) -> Iterator[Server]:
     """The API of txtai over an index that `txtai_index.py` made."""
     port = _free_port()
-    command = [str(python), "-m", "uvicorn", "txtai.api:app", "--port", str(port)]
-    environment = _OFFLINE | {"CONFIG": str(index / "api.yml")}
+    command = [str(python.absolute()), "-m", "uvicorn", "txtai.api:app", "--port", str(port)]
+    environment = _OFFLINE | {"CONFIG": str(index.absolute() / "api.yml")}
     quiet = ["--log-level", "warning"]
     with _started("txtai", [*command, *quiet], port, environment, "/count") as server:
         yield server
@@ -82,7 +82,7 @@ def infinity(python: Path, model: Path, engine: str) -> Iterator[Server]:
     """The server of infinity; it writes into the model's folder, so give it a copy."""
     port = _free_port()
     # Its engine `optimum` finds a graph only in the folder where it runs.
-    command = [str(python.with_name("infinity_emb")), "v2", "--model-id", "."]
+    command = [str(python.absolute().with_name("infinity_emb")), "v2", "--model-id", "."]
     command += ["--served-model-name", PEER_MODEL, "--engine", engine, "--device", "cpu"]
     command += ["--pooling-method", "mean"]  # of this model; `optimum` does not read it
     command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]

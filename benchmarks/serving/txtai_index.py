@@ -17,6 +17,7 @@ from txtai import Embeddings
 
 def main() -> None:
     home, collection, model, folder = sys.argv[1:]
+    model = str(Path(model).absolute())
     passages = read_passages(catalog_of(Path(home), collection))
     embeddings = Embeddings(path=model, method="transformers", content=True)
     done = 0
@@ -29,7 +30,11 @@ def main() -> None:
     embeddings.model.encode = encode
     embeddings.index(zip(passages.ids, passages.texts, strict=True))
     embeddings.save(folder)
-    settings = {"path": folder, "writable": False, "embeddings": {"path": model}}
+    settings = {
+        "path": str(Path(folder).absolute()),
+        "writable": False,
+        "embeddings": {"path": model},
+    }
     (Path(folder) / "api.yml").write_text(json.dumps(settings))
     print(f"{done} rows, {embeddings.config['build']['settings']}")
 
