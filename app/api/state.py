@@ -78,7 +78,7 @@ class State:
 
     def _shared(self, embedder: Embedder) -> SharedEmbedder:
         # Requests are counted at the door: one that has a place is not sent away for its number.
-        bounds = Bounds(self.turns.places, self.settings.queue_tokens)
+        bounds = Bounds(self.turns.most_places, self.settings.queue_tokens)
         shared = SharedEmbedder(
             embedder, bounds, on_run=lambda run: self.metrics.observe_batch(run.tokens)
         )

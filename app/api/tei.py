@@ -123,7 +123,7 @@ async def info(state: StateDep) -> Info:
         model_sha=spec.revision,
         model_dtype=_DTYPES.get(precision, str(precision)),
         model_type=ModelType(embedding=EmbeddingModel(pooling=_POOLINGS[spec.pooling])),
-        max_concurrent_requests=state.turns.places,
+        max_concurrent_requests=state.turns.most_places,
         max_input_length=spec.max_tokens,
         max_batch_tokens=embedder.batch_tokens,
         max_client_batch_size=MAX_INPUTS,

@@ -23,6 +23,10 @@ T = TypeVar("T")
 _WAITING = 32  # requests that wait for models, which may take as long as a download
 _NEWEST = 0.1  # weight of the newest request in the time that is expected of the next
 _LONGEST_WAIT_S = 600
+# Once requests had to be sent away, so few are let in for each that is under way: more come than
+# can be answered, and in a long line all that are let in would wait as long as it is.
+_SHORT_LINE = 8
+_SHORT_FOR_S = 5.0  # after the last that was sent away
 
 
 class Turns:
@@ -34,13 +38,29 @@ class Turns:
 
     def __init__(self, settings: Settings) -> None:
         self.at_once = requests_at_once(settings)
-        self.places = self.at_once + settings.queue_requests
+        self._most = self.at_once + settings.queue_requests
+        self._short_until = 0.0  # by `time.monotonic`
         self.taken = 0  # places; only the event loop's thread counts
         self.refused = 0
         self._stay_s = 0.0  # how long a request is here
         self._waiting = CapacityLimiter(_WAITING)
         self._writing = CapacityLimiter(1)
         self._loaded: set[str] = set()
+
+    @property
+    def most_places(self) -> int:
+        """As many requests as there may ever be."""
+        return self._most
+
+    @property
+    def places(self) -> int:
+        """As many as may be now: fewer while more come than can be answered.
+
+        A burst, or clients that wait for each other, find the whole line. A flood fills it within
+        moments, and for as long as it lasts those let in wait for a short line instead.
+        """
+        is_flooded = time.monotonic() < self._short_until
+        return min(self._most, self.at_once * _SHORT_LINE) if is_flooded else self._most
 
     def start(self) -> None:
         """Share the cores; call once inside the event loop that serves."""
@@ -55,6 +75,7 @@ class Turns:
         """
         if self.taken >= self.places:
             self.refused += 1
+            self._short_until = time.monotonic() + _SHORT_FOR_S
             wait_s = min(max(1, math.ceil(self._stay_s)), _LONGEST_WAIT_S)
             raise OverloadedError(
                 f"{self.taken} requests are under way or wait already, as many as may. "

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from app.api.application import create_app
 from app.api.state import State
 from app.api.turns import Turns
 from app.settings import Settings
+from indexer.errors import OverloadedError
 from tests_support import Indexed, clean_environment
 
 CLIENTS = 16
@@ -118,3 +120,32 @@ def test_what_was_loaded_once_is_not_asked_for_again_however_it_is_named(indexed
         settings = Settings.load(flags={"threads": 1})
     anyio.run(requests)
     assert len(asked) == 2
+
+
+def test_line_is_short_while_more_come_than_can_be_answered(
+    indexed: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long line would make all that are let in wait as long as it is."""
+    now = [100.0]
+    monkeypatch.setattr("app.api.turns.time.monotonic", lambda: now[0])
+    with clean_environment(indexed.home):
+        turns = Turns(Settings.load(flags={"threads": 2, "queue_requests": 30}))
+    with ExitStack() as burst:
+        for _ in range(32):
+            burst.enter_context(turns.place())
+        assert turns.places == 32
+        with pytest.raises(OverloadedError):
+            burst.enter_context(turns.place())
+        assert turns.places == 16
+    with ExitStack() as flood:
+        for _ in range(16):
+            flood.enter_context(turns.place())
+        now[0] += 4.9
+        with pytest.raises(OverloadedError):
+            flood.enter_context(turns.place())
+        now[0] += 4.9  # less than 5 s after the last that was sent away
+        assert turns.places == 16
+        now[0] += 0.2
+        assert turns.places == 32
+        flood.enter_context(turns.place())
+    assert (turns.taken, turns.refused) == (0, 2)
