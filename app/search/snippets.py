@@ -1,5 +1,6 @@
 """The stretch of a chunk that best shows why it was found, with words and phrases marked."""
 
+import re
 import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from indexer.storage.lexical_query import Phrase, parse_query
 # About three terminal lines: enough to judge a hit, short enough for ten of them on one screen.
 WIDTH = 240
 _WORD = regex.compile(r"[\p{L}\p{N}_]+")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9_]+")  # the same of plain text, three times as fast
 # Scripts without spaces: a run is matched by its pairs of characters, as the lexical copy does.
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+")
 _QUESTION_WORDS = (
@@ -100,7 +102,7 @@ def _matches(text: str, query: str) -> list[tuple[int, int, int]]:
     found = _phrases(text, asked.constraints.phrases)
     # A phrase may stand in a heading: then its words are all there is to show.
     spaced, pairs, count = _wanted(asked.words if found else asked.text)
-    for m in _WORD.finditer(text):
+    for m in (_ASCII_WORD if text.isascii() else _WORD).finditer(text):
         word = _fold(m.group())
         for number, wanted in spaced.get(word[:_SAME_CHARS], ()):
             if _same_word(word, wanted):
