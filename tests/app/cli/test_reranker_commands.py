@@ -1,6 +1,7 @@
 """`semsearch model` with rerankers."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,9 @@ FILES = {
 
 
 def test_pull_fetches_a_reranker_and_list_shows_it(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SEMSEARCH_MODELS_FOLDER", str(tmp_path / "models"))
     with serve(FakeHub(dict(FILES))) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         ran = cli("model", "pull", "ms-marco-minilm-l6", "--json")
