@@ -24,11 +24,17 @@ preparePanel("help");
 preparePanel("key");
 const documentView = new DocumentView(documentPanel, links);
 const statusView = new StatusView(statusPanel);
-const controls = new Controls(({ push }) => go({ ...state, ...controls.read() }, push));
+const controls = new Controls(({ push }) => go({ ...current(), ...controls.read() }, push));
 const searchView = new SearchView(controls, links, (values) => {
-  controls.write({ ...state, ...values });
-  go({ ...state, ...values }, true);
+  controls.write({ ...current(), ...values });
+  go({ ...current(), ...values }, true);
 });
+
+/** The state, without a document whose panel was closed a moment ago: its event is on its way. */
+function current() {
+  const isClosing = openDocument !== null && !documentPanel.open;
+  return isClosing ? { ...state, document: null, chunk: null, of: null } : state;
+}
 
 /** Be in a new state; `push`: as a step that the browser's Back undoes. */
 function go(next, push) {
@@ -84,7 +90,7 @@ function open(hit, chunk) {
 
 function listenToKeys() {
   const openHelp = () => openPanel(byId("help"));
-  const openStatus = () => go({ ...state, view: "status" }, true);
+  const openStatus = () => go({ ...current(), view: "status" }, true);
   byId("open-help").addEventListener("click", openHelp);
   byId("open-status").addEventListener("click", openStatus);
   byId("query").addEventListener("keydown", (event) => {
