@@ -1,24 +1,21 @@
 """The one writer of a collection: each commit is one catalog transaction; the two copies follow."""
 
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, update
 
-from indexer.errors import ContractError, NotFoundError
+from indexer.errors import NotFoundError
 from indexer.modes import Mode
-from indexer.paths import UPLOADED, display_path
-from indexer.storage import catalog, documents, lexical, provenance, staging
+from indexer.storage import catalog, documents, lexical, staging
 from indexer.storage.apply import apply_changes
 from indexer.storage.catalog import Head
+from indexer.storage.claim import claim
 from indexer.storage.documents import DocumentSummary
-from indexer.storage.encoding import encode_contract
 from indexer.storage.engine import open_writer_engine, store_errors
 from indexer.storage.filters import kept_fields
 from indexer.storage.lexical import LexicalWriter
@@ -26,11 +23,7 @@ from indexer.storage.lock import WriterLock
 from indexer.storage.manifest import remove_leftovers
 from indexer.storage.migrate import migrate
 from indexer.storage.tables import (
-    ChunkRow,
     CollectionRow,
-    DocumentRow,
-    EmbeddingRow,
-    FileRow,
     RemovalRow,
     RootRow,
 )
@@ -90,7 +83,7 @@ class Writer:
             undo.callback(engine.dispose)
             with engine.begin() as connection:
                 migrate(connection, folder)
-                head = _claim(connection, folder, contract, reembed)
+                head = claim(connection, folder, contract, reembed)
             vectors.disown_if_ahead(folder, head)
             lexical.disown_if_ahead(folder, head)
             kept_fields.disown_if_ahead(folder, head)
@@ -254,64 +247,3 @@ class Writer:
         with self._reading() as connection:
             self._lexical.catch_up(connection, catalog.head(connection))
         self._lexical_at = time.monotonic()
-
-
-def _claim(connection: Connection, folder: Path, contract: Contract, reembed: bool) -> Head:
-    """The collection's row, made if new, emptied if it is to be embedded anew."""
-    if connection.scalar(select(CollectionRow.id)) is None:
-        row = {"id": 1, "generation": 0, "removals_from": 0, "uuid": uuid.uuid4().hex}
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        text = encode_contract(contract)
-        connection.execute(insert(CollectionRow).values(**row, contract=text, created=created))
-        return catalog.head(connection)
-    head = catalog.head(connection)
-    differences = head.contract.differences(contract)
-    if differences and not reembed:
-        raise _contract_error(folder, head.contract, contract)
-    if differences:
-        _check_uploads(connection, folder)
-        _empty(connection, head, contract)
-    return catalog.head(connection)
-
-
-def _contract_error(folder: Path, stored: Contract, asked: Contract) -> ContractError:
-    lines = [
-        f"  {name}: {old!r} in the collection, {new!r} asked for"
-        for name, (old, new) in stored.differences(asked).items()
-    ]
-    return ContractError(
-        f"{folder}: embedded under another contract ({stored.fingerprint[:12]} there, "
-        f"{asked.fingerprint[:12]} asked for); its vectors cannot be compared.\n"
-        + "\n".join(lines)
-        + "\nUse the collection's model and settings, or embed everything again: "
-        "semsearch index --reembed"
-    )
-
-
-def _check_uploads(connection: Connection, folder: Path) -> None:
-    """Refuse to empty a collection of what indexing its roots will not bring back."""
-    lost = catalog.uploads(connection)
-    if lost:
-        raise ContractError(
-            f"{folder}: {lost:,} of its documents came through the API and lie in no file; "
-            "embedding everything again would lose them. Embed into a new collection "
-            "(--collection NAME) and send them there, or forget them first: semsearch rm "
-            f"{display_path(UPLOADED)}"
-        )
-
-
-def _empty(connection: Connection, head: Head, contract: Contract) -> None:
-    """Drop all content; ids go on counting, and the new uuid disowns copies of the old content."""
-    for table in (ChunkRow, EmbeddingRow, DocumentRow, FileRow, RemovalRow):
-        connection.execute(delete(table))
-    staging.clear(connection)
-    provenance.clear(connection)
-    generation = head.generation + 1
-    connection.execute(
-        update(CollectionRow).values(
-            uuid=uuid.uuid4().hex,
-            contract=encode_contract(contract),
-            generation=generation,
-            removals_from=generation,
-        )
-    )
