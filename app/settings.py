@@ -201,7 +201,7 @@ class Settings(BaseModel):
         Field(
             ge=1,
             le=1 << 16,
-            description="Requests that may wait for their turn; the service sends away (429) more",
+            description="Requests that may wait for their turn, in a flood fewer; 429 beyond",
         ),
     ] = 64
     queue_tokens: Annotated[
