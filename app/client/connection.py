@@ -61,6 +61,8 @@ class Connection:
             raise UsageError(
                 f"{url!r} is no address of a service. Give one like http://127.0.0.1:8765"
             )
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise UsageError("The key holds characters that none of ours has. Copy it again.")
         return cls(url.rstrip("/"), timeout_s, key)
 
     @property

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.search.cursor import MAX_CURSOR_CHARS
-from app.search.query import MAX_INSTRUCTION_CHARS, MAX_K, MAX_QUERY_CHARS, Mode
+from app.search.query import MAX_FILTER_CHARS, MAX_INSTRUCTION_CHARS, MAX_QUERY_CHARS, Mode
 from app.settings import COLLECTION_NAME
 
 MAX_SEARCHES = 8
@@ -61,7 +61,7 @@ class QueryArguments(Arguments):
     where: Annotated[
         str | None,
         Field(
-            max_length=MAX_NAME_CHARS,
+            max_length=MAX_FILTER_CHARS,
             description="Which documents: path:docs/** and type:md and modified>=2025-01-01",
         ),
     ] = None
@@ -83,6 +83,8 @@ class QueryArguments(Arguments):
             raise ValueError("give either query or searches")
         if self.searches is not None and self.cursor is not None:
             raise ValueError("a cursor goes with query; searches have one page")
+        if self.searches is not None and self.minScore is not None:
+            raise ValueError("minScore goes with query; searches are ranked by places, not scores")
         return self
 
 
@@ -126,6 +128,3 @@ class SimilarArguments(Arguments):
 
 class StatusArguments(Arguments):
     """What there is to search."""
-
-
-assert MAX_K >= 100, "a limit of the tools must be one of the search"

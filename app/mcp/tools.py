@@ -21,7 +21,7 @@ from app.search.lookup import find_document
 from app.search.query import Mode, Query
 from app.search.several import fuse_answers
 from app.search.similar import similar_documents
-from indexer.errors import NotFoundError, QueryError
+from indexer.errors import NotFoundError, QueryError, SemsearchError
 from indexer.paths import display_path
 from indexer.storage.documents import StoredDocument
 from indexer.storage.filters.where import Path
@@ -68,7 +68,8 @@ def query(library: Library, asked: QueryArguments) -> Result:
         reasons = {answer.degraded_reason} if answer.degraded_reason else set()
     if asked.minScore is not None:
         least = asked.minScore
-        hits = [hit for hit in hits if hit.score >= least]
+        good = [hit for hit in hits if hit.score >= least]
+        hits, after = good, after if len(good) == len(hits) else None
     notes = [f"By words only, as the model is out of reach: {reason}" for reason in sorted(reasons)]
     data = [hit_data(hit, text) for hit in hits]
     return results(data, notes, degraded=bool(reasons), next_cursor=after)
@@ -88,7 +89,7 @@ def get(library: Library, asked: GetArguments) -> Result:
     with collection.snapshot() as now:
         document = now.document(find_document(now, asked.file))
     data = _document_data(name, document)
-    lines = document.text.splitlines()
+    lines = _lines(document)
     first = asked.fromLine - 1
     last = len(lines) if asked.maxLines is None else first + asked.maxLines
     shown = lines[first:last]
@@ -140,7 +141,7 @@ def _read_one(
     if size > asked.maxBytes:
         limit = f"{size:,} bytes, more than maxBytes = {asked.maxBytes:,}"
         return data | {"skipped": f"{limit}: read it with get."}
-    return data | {"text": "\n".join(document.text.splitlines()[: asked.maxLines])}
+    return data | {"text": "\n".join(_lines(document)[: asked.maxLines])}
 
 
 def _shown(item: dict[str, Any]) -> str:
@@ -166,7 +167,11 @@ def status(library: Library, _asked: StatusArguments) -> Result:
     """All collections with their counts."""
     data: list[dict[str, Any]] = []
     for name in library.collections.names():
-        found = library.collections.get(name).status()
+        try:
+            found = library.collections.get(name).status()
+        except SemsearchError as error:  # a damaged one must not hide the others
+            data.append({"collection": name, "error": str(error)})
+            continue
         data.append(
             {
                 "collection": name,
@@ -178,12 +183,22 @@ def status(library: Library, _asked: StatusArguments) -> Result:
                 "folders": [display_path(os.fsencode(root)) for root in found.roots],
             }
         )
-    lines = [
+    lines = [_status_line(one) for one in data]
+    return Result("\n".join(lines) or "There are no collections yet.", {"collections": data})
+
+
+def _status_line(one: dict[str, Any]) -> str:
+    if "error" in one:
+        return f"{one['collection']}: {one['error']}"
+    return (
         f"{one['collection']}: {one['documents']:,} documents in {one['chunks']:,} passages, "
         f"{one['model']}, from {', '.join(one['folders']) or 'the API'}"
-        for one in data
-    ]
-    return Result("\n".join(lines) or "There are no collections yet.", {"collections": data})
+    )
+
+
+def _lines(document: StoredDocument) -> list[str]:
+    """As chunks count them: `splitlines` would end one at a form feed as well."""
+    return document.text.removesuffix("\n").split("\n")
 
 
 def _document_data(collection: str, document: StoredDocument) -> dict[str, Any]:

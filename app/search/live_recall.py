@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from indexer.errors import SemsearchError
 from indexer.storage.collection import Collection
+from indexer.storage.vectors.certificate import Certificate
 from indexer.types import Vector
 
 logger = logging.getLogger("semsearch")
@@ -44,10 +45,10 @@ class LiveRecall:
 
 @dataclass(slots=True)
 class _Watched:
-    """A collection's latest checks; `collection` tells a new one of the same name."""
+    """A collection's latest checks: of these codes, and not of another one of the same name."""
 
     collection: Collection
-    target: float
+    certificate: Certificate
     recalls: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
 
@@ -108,6 +109,8 @@ class RecallChecker:
                     self._check(name, collection, vector)
                 except SemsearchError as error:  # deleted, or re-embedded meanwhile
                     logger.debug("recall of %s was not checked: %s", name, error)
+                except Exception:  # a fault must be seen, and must not end all checks
+                    logger.exception("recall of %s was not checked", name)
                 taken = time.perf_counter() - started
                 self._sleep(taken / self._share - taken)
 
@@ -121,9 +124,8 @@ class RecallChecker:
             return
         with self._lock:
             seen = self._watched.get(name)
-            if seen is None or seen.collection is not collection:
-                seen = self._watched[name] = _Watched(collection, certificate.target)
-            seen.target = certificate.target
+            if seen is None or (seen.collection, seen.certificate) != (collection, certificate):
+                seen = self._watched[name] = _Watched(collection, certificate)
             seen.recalls.append(recall)
             self._follow(name, seen)
 
@@ -153,7 +155,7 @@ def _summary(seen: _Watched) -> LiveRecall:
         low=max(0.0, mean - margin),
         high=min(1.0, mean + margin),
         checks=count,
-        target=seen.target,
+        target=seen.certificate.target,
         effort_factor=seen.collection.effort_factor,
     )
 

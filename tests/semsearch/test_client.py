@@ -150,3 +150,9 @@ def test_client_meeting_other_documents_says_so(body: bytes) -> None:
         pytest.raises(errors.SemsearchError, match="is no semsearch service"),
     ):
         client.put([{"id": "a", "text": "Kettles boil."}])
+
+
+@pytest.mark.parametrize("key", ["a\nb", "schl\u00fcssel", "a\x00"])
+def test_client_refuses_a_key_that_no_header_can_carry(key: str) -> None:
+    with pytest.raises(errors.UsageError, match="Copy it again"):
+        Client("http://127.0.0.1:9", key=key)

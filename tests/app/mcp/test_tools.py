@@ -18,6 +18,7 @@ from app.search.collections import Collections
 from app.search.models import Models
 from app.search.service import SearchService
 from app.settings import Settings
+from indexer.errors import CorruptError
 from tests_support import Indexed, clean_environment
 
 Call = Callable[..., Any]
@@ -104,11 +105,12 @@ def test_query_with_a_filter_and_a_least_score(call: Call) -> None:
     assert {Path(one["file"]).name for one in found["results"]} == {"apple.md", "zh.md"}
     none = call("query", query="water", minScore=5.0)
     assert none.structured_content["results"] == []
+    assert none.structured_content["next_cursor"] is None
     assert "Nothing found." in text(none)
 
 
 def test_get_reads_lines_by_docid_and_by_path(call: Call, indexed: Indexed) -> None:
-    lines = (indexed.docs / "bread.md").read_text().splitlines()
+    lines = (indexed.docs / "bread.md").read_text().removesuffix("\n").split("\n")
     whole = call("get", file="bread.md").structured_content
     assert whole["text"].splitlines() == lines
     docid = whole["docid"]
@@ -148,6 +150,7 @@ def test_status_lists_collections(call: Call, indexed: Indexed) -> None:
         ("query", {}, "give either query or searches"),
         ("query", {"query": "x", "searches": [{"type": "lex", "query": "x"}]}, "either query or"),
         ("query", {"query": "x", "limit": 0}, "limit: "),
+        ("query", {"searches": [{"type": "lex", "query": "x"}], "minScore": 1}, "minScore goes"),
         ("query", {"query": "  "}, "query is empty"),
         ("query", {"query": "x", "collections": ["nope"]}, "'nope'"),
         ("query", {"query": "x", "collections": ["../etc"]}, "collections.0"),
@@ -187,3 +190,31 @@ def test_over_stdio_with_the_installed_command(indexed: Indexed) -> None:
     found = anyio.run(ask).structured_content["results"]
     assert [Path(one["file"]).name for one in found] == ["zh.md"]
     assert json.dumps(found)
+
+
+def test_lines_are_those_that_hits_name() -> None:
+    """A form feed ends no line for the chunker, but would for `splitlines`."""
+    from types import SimpleNamespace
+
+    from app.mcp.tools import _lines
+
+    text = "one\ftwo\nthree\u2028four\n"
+    document: Any = SimpleNamespace(text=text)
+    assert _lines(document) == ["one\ftwo", "three\u2028four"]
+
+
+def test_status_tells_of_a_collection_that_cannot_be_read(
+    call: Call, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = library.collections.get
+    monkeypatch.setattr(library.collections, "names", lambda: ["broken", "default"])
+
+    def damaged(name: str | None = None) -> Any:
+        if name == "broken":
+            raise CorruptError("damaged")
+        return get(name)
+
+    monkeypatch.setattr(library.collections, "get", damaged)
+    broken, whole = call("status").structured_content["collections"]
+    assert broken == {"collection": "broken", "error": "damaged"}
+    assert whole["documents"] == 6

@@ -23,6 +23,7 @@ class FakeCollection:
         self.found, self.target, self.has_codes = found, target, has_codes
         self.effort_factor = 1.0
         self.asked = 0
+        self.codes = 1
 
     @contextmanager
     def snapshot(self) -> Iterator[Any]:
@@ -31,7 +32,7 @@ class FakeCollection:
             self.asked += 1
             return min(1.0, self.found * self.effort_factor)
 
-        certificate = SimpleNamespace(target=self.target) if self.has_codes else None
+        certificate = SimpleNamespace(target=self.target, of=self.codes) if self.has_codes else None
         yield SimpleNamespace(
             certificate=lambda: certificate,
             head=SimpleNamespace(contract=SimpleNamespace(dimension=8)),
@@ -125,3 +126,30 @@ def test_a_collection_that_is_gone_ends_no_thread(checker: RecallChecker) -> Non
     ask(checker, collection, 1)
     checker.close()
     assert checker.results()["one"].checks == 1
+
+
+def test_checks_of_codes_that_were_replaced_do_not_count(checker: RecallChecker) -> None:
+    """They would blame new codes for what the old ones missed."""
+    collection = FakeCollection(0.6)
+    ask(checker, collection, live_recall._LEAST - 1)
+    collection.codes, collection.found = 2, 1.0
+    ask(checker, collection, 3)
+    checker.close()
+    assert checker.results()["one"].checks == 3
+    assert collection.effort_factor == 1.0
+
+
+def test_a_fault_ends_no_thread(checker: RecallChecker, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(FakeCollection):
+        @contextmanager
+        def snapshot(self) -> Iterator[Any]:
+            self.asked += 1
+            raise RuntimeError("a fault of a library")
+            yield
+
+    ask(checker, Broken(1.0), 1)
+    collection = FakeCollection(1.0)
+    ask(checker, collection, 1)
+    checker.close()
+    assert checker.results()["one"].checks == 1
+    assert "a fault of a library" in caplog.text
