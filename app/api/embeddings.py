@@ -21,7 +21,7 @@ from app.api.schemas import (
 from app.api.state import Served, State, StateDep
 from app.api.timing import StagesDep
 from app.search.stages import Stage
-from indexer.embedding.models import resolve
+from indexer.embedding.models import SHORT_NAMES, resolve
 from indexer.embedding.shared.job import Embedded
 from indexer.errors import ModelError, SemsearchError, UsageError
 from indexer.types import Kind
@@ -114,9 +114,11 @@ def _inputs(request: EmbeddingRequest) -> Inputs:
 def _served(name: str, state: State) -> Served:
     """The served model of this name: its id, or the short name that stands for it."""
     served = state.served()
-    names = {name}
-    with suppress(ModelError):  # not a name we know: then only a served id can match
-        names.add(resolve(name).model)
+    # No more than that: what a stranger sends must not be looked for among the files here.
+    names = {name, name.partition("@")[0]}
+    if name in SHORT_NAMES:
+        with suppress(ModelError):  # the bundled model's package is not installed
+            names.add(resolve(name).model)
     for model in served:
         if model.id in names:
             return model

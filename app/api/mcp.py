@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -55,7 +54,7 @@ class Agents:
 
         from app.mcp.server import create_server
 
-        server = create_server(self._library_of, _on_thread, refusals=(ApiError,))
+        server = create_server(self._library_of, self._on_thread, refusals=(ApiError,))
         self._manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
         async with self._manager.run():
             yield
@@ -65,7 +64,7 @@ class Agents:
         seen = self._state.seen_with(Access.of(request.scope))
         return Library(self._state.settings, seen.collections, self._state.service)
 
-
-async def _on_thread(work: "Callable[[], Result]") -> "Result":
-    """On FastAPI's threads: as many as there are cores for."""
-    return await run_sync(work)
+    async def _on_thread(self, work: "Callable[[], Result]") -> "Result":
+        """In a place of the line, beside the turns: a tool waits for the model on its thread."""
+        with self._state.turns.place():
+            return await self._state.turns.beside(work)

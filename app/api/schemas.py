@@ -63,7 +63,7 @@ class EmbeddingRequest(BaseModel):
         | Annotated[list[Annotated[list[int], Field(fail_fast=True)]], Field(fail_fast=True)],
         Field(examples=["a text", ["two", "texts"]]),
     ]
-    model: Annotated[str, Field(examples=["minilm"])]
+    model: Annotated[str, Field(max_length=512, examples=["minilm"])]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int | None, Field(ge=1)] = None
     user: str | None = None

@@ -38,6 +38,7 @@ from indexer.types import Contract, Kind
 
 logger = logging.getLogger("semsearch")
 
+_WARM_AGAIN_S = 10.0
 RERANKER = "reranker:"  # among what turns wait for; no collection has a name with a colon
 
 
@@ -74,7 +75,7 @@ class State:
         self.judging = threading.Lock()  # two clicks of one page are not two processes
         self._warm_embedder: SharedEmbedder | None = None
         self._problem = "The model is still loading."
-        self._is_stopping = False
+        self._stopping = threading.Event()
 
     def _shared(self, embedder: Embedder) -> SharedEmbedder:
         # Requests are counted at the door: one that has a place is not sent away for its number.
@@ -98,14 +99,34 @@ class State:
         threading.Thread(target=self._warm, name="warm-up", daemon=True).start()
 
     def _warm(self) -> None:
-        try:
-            embedder = self.embedder(self.served()[0])
-            embedder.embed(["ready"], Kind.DOCUMENT)
-        except SemsearchError as error:
-            logger.error("not ready: %s", error)
-            self._problem = str(error)
-        else:
-            self._warm_embedder = embedder
+        """Try until it works: an endpoint or the hub may be away for a while at the start."""
+        while not self._stopping.is_set():
+            try:
+                embedder = self.embedder(self._first())
+                embedder.embed(["ready"], Kind.DOCUMENT)
+            except SemsearchError as error:
+                problem = str(error)
+            except Exception:  # nobody else would hear of it
+                logger.exception("not ready")
+                problem = "A fault of the program; its log has the details."
+            else:
+                self._warm_embedder = embedder
+                return
+            if problem != self._problem:
+                logger.error("not ready: %s", problem)
+            self._problem = problem
+            self._stopping.wait(_WARM_AGAIN_S)
+
+    def _first(self) -> Served:
+        """The model to be ready with: the default collection's, or the settings' if there is none.
+
+        Raises:
+            SemsearchError: the default collection cannot be read.
+        """
+        default = self.settings.collection
+        if default in self.collections.names():
+            return Served(self.collections.get(default).contract.model, default)
+        return self.served()[0]
 
     def load_reranker(self) -> bool:
         """Load it; False where whoever asks will be told what is wrong."""
@@ -117,12 +138,12 @@ class State:
 
     def stop(self) -> None:
         """Be no longer ready, as the service ends; requests are answered all the same."""
-        self._is_stopping = True
+        self._stopping.set()
 
     @property
     def problem(self) -> str | None:
         """Why the service is not ready; None once a real embedding has worked."""
-        if self._is_stopping:
+        if self._stopping.is_set():
             return "The service is stopping."
         return self._problem if self._warm_embedder is None else None
 
@@ -139,7 +160,7 @@ class State:
 
     def close(self) -> None:
         """Finish what the models are at, and free all."""
-        self._is_stopping = True
+        self._stopping.set()
         for embedder in self.embedders:
             embedder.close()
         self.rerankers.close()
@@ -181,7 +202,11 @@ class State:
         names.sort(key=lambda name: name != self.settings.collection)
         found: dict[str, Served] = {}
         for name in names:
-            model = self.collections.get(name).contract.model
+            try:
+                model = self.collections.get(name).contract.model
+            except SemsearchError as error:  # a damaged one must not take the others with it
+                logger.warning("%s is not served: %s", name, error)
+                continue
             found.setdefault(model, Served(model, name))
         return list(found.values()) or [Served(self.settings.model, None)]
 

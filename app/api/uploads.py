@@ -83,7 +83,8 @@ async def delete_uploads(
     """Delete documents by their senders' ids: all of them, or none."""
     (name,) = state.names(collection)
     ids = list(dict.fromkeys(external_id))
-    deleted = await state.turns.write(partial(state.uploads.delete, name, ids))
+    with state.turns.place():
+        deleted = await state.turns.write(partial(state.uploads.delete, name, ids))
     return DeleteAnswer(collection=name, deleted=deleted)
 
 
@@ -96,7 +97,8 @@ async def delete_document(
     """Delete a document that came through the API; one that lies in a file would come back."""
     (name,) = state.names(collection)
     try:
-        await state.turns.write(partial(state.uploads.delete_document, name, document_id))
+        with state.turns.place():
+            await state.turns.write(partial(state.uploads.delete_document, name, document_id))
     except FileDocumentError as error:
         raise ApiError(409, str(error), param="document_id", code="lies_in_a_file") from None
     return DeleteAnswer(collection=name, deleted=[document_id])

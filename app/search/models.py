@@ -61,6 +61,7 @@ class Models:
         self._say = say
         self._share = share
         self._admission: Admission | None = None
+        self._admission_lock = threading.Lock()  # not the one that is held while a model loads
         self._sources = ModelSources(settings.home / "models.json")
         self._loaded: dict[tuple[str, int], Embedder] = {}
         self._of_contract: dict[str, Embedder] = {}  # by fingerprint
@@ -146,6 +147,8 @@ class Models:
             PlacementError: this machine cannot run it there, or what it gives there is wrong.
         """
         key = (spec.weights_sha256, spec.check_dimension(dimension))
+        if (loaded := self._loaded.get(key)) is not None:
+            return loaded  # without waiting for another model that is being loaded
         with self._lock:
             if key not in self._loaded:
                 if self._share is None:
@@ -224,7 +227,7 @@ class Models:
         """
         from app.search.admission import Admission
 
-        with self._lock:
+        with self._admission_lock:
             if self._admission is None:
                 self._admission = Admission(self._proofs, self._say)
         self._admission.check(collection, embedder)

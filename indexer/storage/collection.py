@@ -22,7 +22,9 @@ from indexer.storage.filters.shared_fields import SharedFields
 from indexer.storage.filters.where import Where
 from indexer.storage.lexical import FOLDER as LEXICAL_FOLDER
 from indexer.storage.lexical_query import UNCONSTRAINED, Constraints, LexicalQuery
+from indexer.storage.manifest import PathIdentity, path_identity
 from indexer.storage.migrate import check_revision
+from indexer.storage.query_wishes import FILE as QUERY_WISHES
 from indexer.storage.query_wishes import QueryWishes
 from indexer.storage.shared_lexical import SharedLexical
 from indexer.storage.shared_vectors import SharedVectors
@@ -64,6 +66,7 @@ class Collection:
         self._vectors = SharedVectors(folder)
         self._lexical = SharedLexical(folder)
         self._fields = SharedFields(folder)
+        self._query_wishes: tuple[PathIdentity | None, QueryWishes] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -132,7 +135,10 @@ class Collection:
     @property
     def instruction(self) -> str | None:
         """The task that its queries go with, where they name none; None: the model's own."""
-        return QueryWishes.kept(self._folder).instruction
+        seen = path_identity(self._folder / QUERY_WISHES)
+        if self._query_wishes is None or self._query_wishes[0] != seen:
+            self._query_wishes = seen, QueryWishes.kept(self._folder)
+        return self._query_wishes[1].instruction
 
     @property
     def effort_factor(self) -> float:

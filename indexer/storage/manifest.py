@@ -23,6 +23,18 @@ _YOUNG_NS = 2_000_000_000
 Identity = list[int]  # device, inode, size, mtime, ctime
 
 
+PathIdentity = tuple[int, int, int, int]  # device, inode, size, mtime
+
+
+def path_identity(path: Path) -> PathIdentity | None:
+    """What tells a file from the one that took its name since; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> str:
     """Write a file through a temporary one beside it; returns the sha256 of what was written.
 

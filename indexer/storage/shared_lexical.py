@@ -11,6 +11,7 @@ from indexer.storage.catalog import Head
 from indexer.storage.lexical import MANIFEST
 from indexer.storage.lexical_reader import LexicalSnapshot, open_snapshot
 from indexer.storage.lexical_repair import repair_lexical
+from indexer.storage.manifest import path_identity
 
 _REPAIR_PAUSE_S = 1.0  # between attempts to bring a copy forward that no writer looks after
 
@@ -43,7 +44,7 @@ class SharedLexical:
             return self._snapshot
 
     def _follow(self, head: Head) -> None:
-        seen = (head.uuid, _identity(self._folder / MANIFEST))
+        seen = (head.uuid, path_identity(self._folder / MANIFEST))
         if seen != self._seen:
             self._snapshot = open_snapshot(self._folder, head)
             self._seen = seen
@@ -56,11 +57,3 @@ class SharedLexical:
             known = (key, catalog.languages(connection))
             self._languages = known
         return known[1]
-
-
-def _identity(path: Path) -> tuple[int, ...] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from indexer.storage.catalog import Head
+from indexer.storage.manifest import path_identity
 from indexer.storage.vectors.index import VectorIndex
 from indexer.storage.vectors.layout import (
     INDEX_MANIFEST,
@@ -128,12 +129,4 @@ class SharedVectors:
                 self._loaded = stored
 
     def _identities(self) -> _Seen:
-        return tuple(_identity(self._folder / name) for name in (MANIFEST, INDEX_MANIFEST))
-
-
-def _identity(path: Path) -> tuple[int, ...] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return tuple(path_identity(self._folder / name) for name in (MANIFEST, INDEX_MANIFEST))

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from app.settings import Settings
 from indexer.embedding.opening import open_embedder
 from indexer.embedding.spec import ModelSpec
 from indexer.embedding.wishes import Wishes
-from indexer.errors import ModelError
+from indexer.errors import CorruptError, ModelError
 from indexer.modes import Placement
 from indexer.types import Kind
 from tests_support import Cli, Indexed, clean_environment, write_docs
@@ -299,3 +300,58 @@ def test_search_by_filter_finds_only_what_passes(client: TestClient) -> None:
     refused = client.post("/search", json={"query": "water", "where": "langauge:de"})
     assert refused.status_code == 422
     assert "Did you mean language?" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["x" * 500, "/etc", "../..", "\0", "minilm/../.."])
+def test_model_names_of_strangers_are_not_looked_for_among_files(
+    client: TestClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probed(*_arguments: object) -> Path:
+        raise AssertionError("looked for a folder")
+
+    monkeypatch.setattr("indexer.embedding.models.Path", probed)
+    answer = client.post("/v1/embeddings", json={"input": "x", "model": name})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
+
+
+def test_damaged_collection_leaves_the_others_served(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app: Any = client.app
+    collections = app.state.semsearch.collections
+    get = collections.get
+
+    def damaged(name: str | None = None) -> Any:
+        if name == "broken":
+            raise CorruptError("damaged")
+        return get(name)
+
+    monkeypatch.setattr(collections, "names", lambda: ["broken", "default"])
+    monkeypatch.setattr(collections, "get", damaged)
+    assert [model["id"] for model in client.get("/v1/models").json()["data"]] == [MODEL]
+    assert client.post("/v1/embeddings", json={"input": "x", "model": "minilm"}).is_success
+
+
+def test_service_becomes_ready_once_the_model_can_be_had(
+    indexed: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.search import models
+
+    real, tries = models.open_embedder, []
+
+    def away_at_first(*arguments: Any, **more: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ModelError("the hub is out of reach")
+        return real(*arguments, **more)
+
+    monkeypatch.setattr("app.search.models.open_embedder", away_at_first)
+    monkeypatch.setattr("app.api.state._WARM_AGAIN_S", 0.05)
+    with clean_environment(indexed.home):
+        settings = Settings.load()
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8765") as service:
+        until = time.monotonic() + 60
+        while service.get("/ready").status_code != 200:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert len(tries) > 1
