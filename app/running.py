@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.processes import is_writer
+
 FILE = "serve.json"
-_CLOCK_S = 1.0  # by which the clocks of processes and of files may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,7 @@ def running(home: Path) -> Running | None:
         written = (home / FILE).stat().st_mtime
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    import psutil  # the file is rarely there: only then is it worth its time
-
-    try:
-        started = psutil.Process(found.pid).create_time()
-    except (psutil.Error, OverflowError, ValueError):
-        return None
-    return found if started <= written + _CLOCK_S else None
+    return found if is_writer(found.pid, written) else None
 
 
 def announce(home: Path, url: str) -> None:

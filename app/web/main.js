@@ -85,7 +85,8 @@ function addressOf(hit, chunk) {
 }
 
 function open(hit, chunk) {
-  go({ ...state, document: hit.document.id, chunk: chunk.id, of: hit.collection }, true);
+  // What was typed a moment ago is not searched yet, and would be lost.
+  go({ ...state, ...controls.read(), document: hit.document.id, chunk: chunk.id, of: hit.collection }, true);
 }
 
 function listenToKeys() {

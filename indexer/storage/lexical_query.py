@@ -12,6 +12,7 @@ or stands inside a word (`5" pipe`, `print("x")`), a minus inside a word (`gpt-4
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from indexer.storage.analysis import exact_words
 
@@ -56,6 +57,7 @@ def literal(text: str) -> LexicalQuery:
     return LexicalQuery(text, text, UNCONSTRAINED)
 
 
+@lru_cache(maxsize=64)  # one query is read by each step of its search, and for each snippet
 def parse_query(text: str) -> LexicalQuery:
     """Any string as a query. One without phrases and exclusions keeps its text as it is.
 

@@ -11,9 +11,9 @@ import weakref
 from pathlib import Path
 
 from indexer.errors import LockedError, StoreError
+from indexer.processes import is_writer
 
 _PID_WAIT_S = 0.5  # the winner locks first and writes its pid next: give it that long
-_CLOCK_S = 1.0  # by which the clocks of processes and of files may differ
 _WINDOWS_BYTE = (
     1 << 20
 )  # Windows locks are mandatory: lock a byte beyond the pid, which stays readable
@@ -62,16 +62,11 @@ def writer_pid(path: Path) -> int | None:
     None without one, and where its number means nothing here (another container's). A killed
     holder leaves its number behind; whoever has that number now started after it was written.
     """
-    import psutil
-
     try:
         text, written = path.read_bytes().strip(), path.stat().st_mtime
-        if not text.isdigit():
-            return None
-        started = psutil.Process(int(text)).create_time()
-    except (OSError, OverflowError, ValueError, psutil.Error):
+    except OSError:
         return None
-    return int(text) if started <= written + _CLOCK_S else None
+    return int(text) if text.isdigit() and is_writer(int(text), written) else None
 
 
 def _locked(path: Path) -> LockedError:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.search.where import MAX_CHARS, MAX_DEPTH, parse_where, where_to_text
+from app.search.where import MAX_CHARS, MAX_DEPTH, parse_where
 from app.search.where.names import language_of, type_of
 from indexer.documents import formats
 from indexer.errors import QueryError
@@ -30,6 +30,7 @@ from indexer.storage.filters.where import (
     Where,
 )
 from indexer.storage.languages import STEMMERS
+from written_filter import where_to_text
 
 NOW = datetime(2025, 3, 31, 12, 30, 15, 987_654, tzinfo=UTC)
 A, B, C = Tag("a"), Tag("b"), Tag("c")

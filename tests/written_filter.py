@@ -1,4 +1,4 @@
-"""A filter as text, in one form for each."""
+"""The inverse of the filter parser, for tests: a filter as text, in one form for each."""
 
 import re
 
